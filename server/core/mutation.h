@@ -1,0 +1,113 @@
+// What the heart asks to be stored. A batch of mutations is one SQLite transaction; the storage
+// layer maps each record to rows of Optuna's tables and of ours. Records are whole states, so
+// applying one twice is harmless. Knows no SQL.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "vlm/v1/config.pb.h"
+#include "vlm/v1/study.pb.h"
+#include "vlm/v1/trainer.pb.h"
+
+namespace vlm::core {
+
+// Inserts or updates a study: studies, study_directions, vlm_studies. `spec` is stored on insert.
+struct PutStudy {
+  v1::Study study;
+  v1::StudySpec spec;
+  std::string first_attempt_time;  // RFC 3339; empty while there was none.
+};
+// Removes a study and everything that hangs on it. Ids are not given out again.
+struct DeleteStudy {
+  int64_t study_id = 0;
+};
+// Inserts or updates a trial: trials, trial_params, trial_values, trial_*_attributes, vlm_trials.
+// Intermediate values travel separately. The order of `params` is the order of trial_params.
+struct PutTrial {
+  v1::Trial trial;
+};
+// One row of trial_intermediate_values; the first value of a step wins, as in Optuna.
+struct PutIntermediateValue {
+  int64_t trial_id = 0;
+  int64_t step = 0;
+  double value = 0;
+};
+// Inserts or updates an attempt with its placements and lease: vlm_attempts.
+struct PutAttempt {
+  v1::Attempt attempt;
+};
+// A numbered batch of an attempt: metric blocks, phases, profiles, log lines, and the new
+// high-water mark of (attempt, node). Stored in the same transaction as whatever it causes.
+struct ApplyReport {
+  int64_t study_id = 0;
+  int64_t trial_id = 0;
+  int64_t attempt_id = 0;
+  int32_t attempt_number = 0;
+  int32_t node = 0;
+  int64_t first_log_sequence = 0;  // Of report.log_lines, per trial, from 1.
+  v1::Report report;
+};
+struct PutWorker {
+  v1::Worker worker;
+};
+struct PutCheckpoint {
+  v1::Checkpoint checkpoint;
+};
+struct DeleteCheckpoint {
+  std::string checkpoint_id;
+};
+// Appends to vlm_events.
+struct AppendEvent {
+  v1::Event event;
+};
+// The answer to a mutation request, kept so that a repeated request id gets the same answer.
+struct PutRequest {
+  std::string request_id;
+  std::string method;    // "Submit", "StopTrial", ...
+  std::string response;  // Serialized response message.
+};
+// State of a study's sampler, opaque to everyone else.
+struct PutSamplerState {
+  int64_t study_id = 0;
+  std::string state;
+};
+
+using Mutation = std::variant<PutStudy, DeleteStudy, PutTrial, PutIntermediateValue, PutAttempt,
+                              ApplyReport, PutWorker, PutCheckpoint, DeleteCheckpoint, AppendEvent,
+                              PutRequest, PutSamplerState>;
+
+// One atomic transaction.
+using Batch = std::vector<Mutation>;
+
+// What the heart is told at start: everything it keeps in memory.
+struct Snapshot {
+  struct StudyRow {
+    v1::Study study;
+    v1::StudySpec spec;  // Empty for a study that Optuna made.
+    std::string first_attempt_time;
+    std::string sampler_state;
+  };
+  struct ReportMark {
+    int64_t attempt_id = 0;
+    int32_t node = 0;
+    int64_t sequence = 0;
+  };
+  std::vector<StudyRow> studies;
+  std::vector<v1::Trial> trials;         // With params, values, intermediate values; by trial_id.
+  std::vector<v1::Attempt> attempts;     // By attempt_id.
+  std::vector<ReportMark> report_marks;  // Of attempts that are not in an end state.
+  std::vector<v1::Worker> workers;
+  std::vector<v1::Checkpoint> checkpoints;
+  std::vector<PutRequest> requests;                    // Of the last 24 hours.
+  std::vector<std::pair<int64_t, int64_t>> log_marks;  // trial_id, last log sequence.
+  // High-water marks that survive deletion.
+  int64_t last_study_id = 0;
+  int64_t last_trial_id = 0;
+  int64_t last_attempt_id = 0;
+  int64_t last_event_sequence = 0;
+};
+
+}  // namespace vlm::core

@@ -1,0 +1,74 @@
+// Samplers: history in, parameters out. One file an algorithm; only the factory below names them.
+//
+// Call order (Optuna's): for one trial, SampleRelative once with the study's space, then
+// SampleIndependent for each name that it did not return, in the order of the space; after the
+// trial has ended, AfterTrial. A sampler owns its generators; State/Restore carry them over a
+// restart. Not thread-safe: one search thread calls it. Never changes what it is given.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "vlm/v1/config.pb.h"
+#include "vlm/v1/study.pb.h"
+
+namespace vlm::search {
+
+// A trial as samplers and pruners see it. `params` hold internal values (Optuna's: the float
+// itself, an int as double, the index of a categorical choice).
+struct TrialView {
+  int64_t number = 0;
+  v1::TrialState state = v1::TRIAL_STATE_UNSPECIFIED;
+  std::vector<double> values;                          // One per objective; empty if none.
+  std::vector<std::pair<std::string, double>> params;  // In suggestion order.
+  std::vector<v1::Distribution> distributions;         // Parallel to params.
+  absl::btree_map<int64_t, double> intermediate_values;
+};
+
+// A study's history. `trials[i].number == i`; borrowed, unchanged during a call.
+struct StudyView {
+  std::string name;
+  std::vector<v1::Direction> directions;
+  const std::vector<TrialView>* trials = nullptr;
+};
+
+// The space of a study, in the order in which values are suggested.
+using Space = std::vector<v1::SearchParam>;
+// Name to internal value.
+using InternalParams = absl::btree_map<std::string, double>;
+
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+  // Values for the names it can sample jointly, or nothing. `number` is the trial being sampled.
+  virtual absl::StatusOr<InternalParams> SampleRelative(const StudyView& study, int64_t number,
+                                                        const Space& space) = 0;
+  virtual absl::StatusOr<double> SampleIndependent(const StudyView& study, int64_t number,
+                                                   const std::string& name,
+                                                   const v1::Distribution& distribution) = 0;
+  virtual void AfterTrial(const StudyView& /*study*/, int64_t /*number*/) {}
+  // Opaque bytes that Restore of the same sampler and configuration takes.
+  virtual std::string State() const = 0;
+  // DATA_LOSS: not this sampler's state.
+  virtual absl::Status Restore(const std::string& state) = 0;
+};
+
+// INVALID_ARGUMENT names an unknown sampler and lists the known ones.
+absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const v1::SamplerConfig& config,
+                                                     uint32_t seed);
+
+// All names of `space` for one trial, in its order (relative first, then independent).
+absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView& study,
+                                               int64_t number, const Space& space);
+
+// External value <-> internal value. OUT_OF_RANGE: not in the distribution (the message says why).
+absl::StatusOr<double> ToInternal(const v1::Distribution& distribution,
+                                  const v1::ParamValue& value);
+absl::StatusOr<v1::ParamValue> ToExternal(const v1::Distribution& distribution, double internal);
+
+}  // namespace vlm::search

@@ -1,0 +1,333 @@
+#include "common/config/reader.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+
+namespace vlm::config {
+namespace {
+
+// Maps that may stand below a section or at the top.
+bool IsMapKey(const std::string& name) {
+  return name == "study.sampler" || name == "study.pruner" ||
+         std::find(Sections().begin(), Sections().end(), name) != Sections().end();
+}
+
+}  // namespace
+
+Reader::Mark Reader::MarkOf(const YAML::Node& node) {
+  if (!node.IsDefined()) return {};
+  const YAML::Mark mark = node.Mark();
+  if (mark.is_null()) return {};
+  return {mark.line + 1, mark.column + 1};
+}
+
+void Reader::Issue(const YAML::Node& where, const std::string& key, const std::string& message,
+                   const std::string& suggestion, bool warning) {
+  IssueAt(in_override_ ? Mark{} : MarkOf(where), key, message, suggestion, warning);
+}
+
+void Reader::IssueAt(Mark mark, const std::string& key, const std::string& message,
+                     const std::string& suggestion, bool warning) {
+  v1::ConfigIssue issue;
+  issue.set_file(in_override_ ? "--set" : file_);
+  issue.set_line(mark.line);
+  issue.set_column(mark.column);
+  issue.set_key(key);
+  issue.set_message(message);
+  issue.set_suggestion(suggestion);
+  issue.set_warning(warning && !strict_);
+  result_->issues.push_back(std::move(issue));
+}
+
+void Reader::UnknownKey(const std::string& name, const YAML::Node& where) {
+  std::vector<std::string> names = Sections();
+  for (const Key& key : Keys()) names.emplace_back(key.name);
+  names.insert(names.end(), {"study.sampler", "study.pruner", "study.search_space",
+                             "optimizer.betas"});
+  std::string near = Nearest(name, names);
+  if (near.empty()) {
+    // A key in the wrong section is found by its last part.
+    for (const std::string& known : names) {
+      if (absl::EndsWith(known, absl::StrCat(".", name)) ||
+          absl::EndsWith(name, absl::StrCat(".", known))) {
+        near = known;
+        break;
+      }
+    }
+  }
+  Issue(where, name, "unknown key",
+        near.empty() ? "the keys are listed in docs/configuration.md"
+                     : absl::StrCat("did you mean \"", near, "\"?"));
+}
+
+void Reader::ReadRoot(const YAML::Node& root) {
+  if (root.IsNull()) return;
+  if (!root.IsMap()) {
+    return Issue(root, "", "the file is not a map of keys", "write one \"key: value\" a line");
+  }
+  ReadMap("", root);
+}
+
+void Reader::ReadMap(const std::string& prefix, const YAML::Node& map) {
+  for (const auto& item : map) {
+    if (!item.first.IsScalar()) {
+      Issue(item.first, prefix, "a key must be plain text", "");
+      continue;
+    }
+    const std::string name = absl::StrCat(prefix, item.first.Scalar());
+    if (const auto it = seen_.find(name); it != seen_.end() && !in_override_) {
+      Issue(item.first, name, absl::StrCat("duplicate key; first seen in line ", it->second.line),
+            "remove one of them");
+      continue;
+    }
+    seen_[name] = MarkOf(item.first);
+    Read(name, item.first, item.second);
+  }
+}
+
+void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAML::Node& value) {
+  if (IsMapKey(name)) {
+    if (name == "profiler" && (value.IsMap() || value.IsNull())) {
+      result_->spec.mutable_train()->mutable_profiler()->set_enabled(true);
+    }
+    if (value.IsMap()) return ReadMap(absl::StrCat(name, "."), value);
+    if (value.IsNull()) return;
+    // sampler: random and pruner: none are short for their names.
+    if (value.IsScalar() && absl::StartsWith(name, "study.")) {
+      return Read(absl::StrCat(name, ".name"), key_node, value);
+    }
+    return Issue(value, name, "must be a section (a map of keys)", "");
+  }
+  if (name == "study.search_space" || name == "search_space") return ReadSearchSpace(value);
+  if (name == "study.direction" || name == "study.directions") return ReadDirections(value);
+  if (name == "optimizer.betas") return ReadBetas(value);
+  const Key* key = FindKey(name);
+  if (key == nullptr) return UnknownKey(name, key_node);
+  ReadScalar(*key, value);
+}
+
+void Reader::ReadScalar(const Key& key, const YAML::Node& value) {
+  if (value.IsNull() || (value.IsScalar() && value.Scalar().empty() && value.Tag() != "!")) {
+    if (!key.nullable) {
+      Issue(value, key.name, "has no value", "give it one, or remove the line for the default");
+      return;
+    }
+    const Place place = Resolve(key, &result_->spec);
+    place.message->GetReflection()->ClearField(place.message, place.field);
+    return;
+  }
+  if (!value.IsScalar()) {
+    return Issue(value, key.name, "must be a single value, not a list or a map", "");
+  }
+  if (std::string(key.name) == "head_size") return ReadHeadSize(key, value);
+  const std::string wrong = SetFromText(key, value.Scalar(), &result_->spec);
+  if (!wrong.empty()) {
+    std::string suggestion;
+    const Place place = Resolve(key, &result_->spec);
+    if (place.field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_ENUM) {
+      const std::string near = Nearest(value.Scalar(), EnumTexts(*place.field));
+      if (!near.empty()) suggestion = absl::StrCat("did you mean \"", near, "\"?");
+    }
+    Issue(value, key.name, wrong, suggestion);
+  }
+}
+
+// The reference's own file says "16ml"; it never read the key.
+void Reader::ReadHeadSize(const Key& key, const YAML::Node& value) {
+  const std::string& text = value.Scalar();
+  if (SetFromText(key, text, &result_->spec).empty()) return;
+  const size_t digits = text.find_first_not_of("0123456789");
+  Issue(value, key.name, absl::StrCat("\"", text.substr(0, 80), "\" is not an integer"),
+        digits > 0 && digits != std::string::npos
+            ? absl::StrCat("did you mean ", text.substr(0, digits), "?")
+            : "it is n_embd / num_head and can be left out",
+        true);
+}
+
+void Reader::ReadDirections(const YAML::Node& value) {
+  std::vector<YAML::Node> items;
+  if (value.IsScalar()) items.push_back(value);
+  if (value.IsSequence()) items.assign(value.begin(), value.end());
+  if (items.empty()) return Issue(value, "study.direction", "must be minimize or maximize", "");
+  result_->spec.clear_directions();
+  for (const YAML::Node& item : items) {
+    const std::string text = item.IsScalar() ? item.Scalar() : "";
+    if (text == "minimize") {
+      result_->spec.add_directions(v1::DIRECTION_MINIMIZE);
+    } else if (text == "maximize") {
+      result_->spec.add_directions(v1::DIRECTION_MAXIMIZE);
+    } else {
+      Issue(item, "study.direction", absl::StrCat("\"", text, "\" is none of minimize, maximize"),
+            "");
+    }
+  }
+  if (items.size() > 1) {
+    Issue(value, "study.direction", "the built-in trainer has one objective",
+          "give one direction");
+  }
+}
+
+void Reader::ReadBetas(const YAML::Node& value) {
+  if (!value.IsSequence() || value.size() != 2 || !value[0].IsScalar() || !value[1].IsScalar()) {
+    return Issue(value, "optimizer.betas", "must be a list of two numbers", "such as [0.9, 0.999]");
+  }
+  ReadScalar(*FindKey("optimizer.beta1"), value[0]);
+  ReadScalar(*FindKey("optimizer.beta2"), value[1]);
+}
+
+void Reader::ReadOverride(const std::string& text) {
+  in_override_ = true;
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    Issue({}, text, "an override is written KEY=VALUE", "such as --set n_trials=4");
+  } else {
+    const std::string name = text.substr(0, equals);
+    try {
+      const YAML::Node value = YAML::Load(text.substr(equals + 1));
+      seen_[name] = {};
+      Read(name, YAML::Node(name), value);
+    } catch (const YAML::Exception& e) {
+      Issue({}, name, absl::StrCat("the value is not YAML: ", e.msg), "quote it");
+    }
+  }
+  in_override_ = false;
+}
+
+std::vector<int64_t> Reader::PossibleInts(const std::string& name, int64_t fixed) const {
+  for (const v1::SearchParam& param : result_->spec.search_space()) {
+    if (param.name() != name) continue;
+    std::vector<int64_t> values;
+    if (param.distribution().has_categorical_distribution()) {
+      for (const auto& choice : param.distribution().categorical_distribution().choices()) {
+        values.push_back(choice.int_value());
+      }
+    } else if (param.distribution().has_int_distribution()) {
+      const auto& range = param.distribution().int_distribution();
+      const int64_t step = std::max<int64_t>(1, range.step());
+      for (int64_t v = range.low(); v <= range.high() && values.size() < 4096; v += step) {
+        values.push_back(v);
+      }
+    }
+    return values;
+  }
+  return {fixed};
+}
+
+void Reader::CheckModel() {
+  const v1::TrainConfig& train = result_->spec.train();
+  const auto at = [this](const std::string& key) {
+    const auto it = seen_.find(key);
+    return it == seen_.end() ? Mark{} : it->second;
+  };
+  for (int64_t heads : PossibleInts("num_head", train.num_head())) {
+    for (int64_t width : PossibleInts("n_embd", train.n_embd())) {
+      if (heads > 0 && width % heads == 0) continue;
+      IssueAt(at("n_embd"), "n_embd",
+              absl::StrCat("n_embd ", width, " is not a multiple of num_head ", heads),
+              absl::StrCat("use ", (width / heads + 1) * heads));
+    }
+  }
+  for (int64_t heads : PossibleInts("num_head", train.num_head())) {
+    for (int64_t width : PossibleInts("image_embed_dim", train.image_embed_dim())) {
+      if (heads > 0 && width % heads == 0) continue;
+      IssueAt(at("image_embed_dim"), "image_embed_dim",
+              absl::StrCat("image_embed_dim ", width, " is not a multiple of num_head ", heads),
+              absl::StrCat("use ", (width / heads + 1) * heads));
+    }
+  }
+  for (int64_t image : PossibleInts("img_size", train.img_size())) {
+    for (int64_t patch : PossibleInts("patch_size", train.patch_size())) {
+      if (patch > 0 && image % patch == 0) continue;
+      IssueAt(at("img_size"), "img_size",
+              absl::StrCat("img_size ", image, " is not a multiple of patch_size ", patch),
+              absl::StrCat("use ", (image / patch + 1) * patch));
+    }
+  }
+  if (train.has_head_size() && train.head_size() * train.num_head() != train.n_embd()) {
+    IssueAt(at("head_size"), "head_size",
+            absl::StrCat(train.head_size(), " is not n_embd / num_head; ",
+                         train.n_embd() / std::max<int64_t>(1, train.num_head()), " is used"),
+            "remove the line", true);
+  }
+  if (train.input_path().empty()) {
+    IssueAt({}, "input_path", "is missing", "name the CSV file or folder to train on");
+  }
+}
+
+void Reader::CheckResources() {
+  const v1::StudySpec& spec = result_->spec;
+  const v1::TrainConfig& train = spec.train();
+  const auto at = [this](const std::string& key) {
+    const auto it = seen_.find(key);
+    return it == seen_.end() ? Mark{} : it->second;
+  };
+  const int64_t world = std::max(1, train.resources().world_size());
+  const int64_t micro = std::max<int64_t>(1, train.optimizer().accumulation_steps());
+  for (int64_t batch : PossibleInts("batch_size", train.batch_size())) {
+    if (batch % (world * micro) == 0) continue;
+    IssueAt(at("batch_size"), "batch_size",
+            absl::StrCat(batch, " is not a multiple of resources.world_size ", world,
+                         micro > 1 ? absl::StrCat(" x optimizer.accumulation_steps ", micro) : "",
+                         "; it is the global batch"),
+            absl::StrCat("use ", (batch / (world * micro) + 1) * world * micro));
+  }
+  const bool cpu = !train.cuda_enabled() || train.resources().device() == v1::DEVICE_KIND_CPU;
+  if (train.precision_mode() == v1::PRECISION_FP16 && cpu) {
+    IssueAt(at("precision_mode"), "precision_mode",
+            "fp16 needs CUDA: its gradients overflow on a CPU, which has no fp16 matrix units",
+            "use bf16, mixed or fp32");
+  }
+  if (train.resources().device() == v1::DEVICE_KIND_CUDA && !train.cuda_enabled()) {
+    IssueAt(at("resources.device"), "resources.device", "is cuda but cuda_enabled is false",
+            "set cuda_enabled: true");
+  }
+  if (train.resources().backend() == v1::BACKEND_NCCL && cpu) {
+    IssueAt(at("resources.backend"), "resources.backend", "nccl moves data between GPUs only",
+            "use gloo or auto");
+  }
+  const auto one_of = [&](const std::string& key, const std::string& value,
+                          const std::vector<std::string>& known) {
+    if (std::find(known.begin(), known.end(), value) != known.end()) return;
+    const std::string near = Nearest(value, known);
+    IssueAt(at(key), key, absl::StrCat("\"", value, "\" is none of ", absl::StrJoin(known, ", ")),
+            near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
+  };
+  one_of("study.metric", spec.metric(), {"val_loss", "train_loss"});
+  one_of("study.sampler.name", spec.sampler().name(), {"tpe", "random"});
+  one_of("study.pruner.name", spec.pruner().name(), {"median", "percentile", "none"});
+}
+
+void Reader::Finish() {
+  v1::StudySpec& spec = result_->spec;
+  if (spec.directions().empty()) spec.add_directions(v1::DIRECTION_MINIMIZE);
+  if (spec.search_space_size() > 0 && seen_.count("hyperparameter_tuning") == 0) {
+    spec.set_hyperparameter_tuning(true);
+  }
+  if (spec.hyperparameter_tuning() && spec.search_space().empty()) DefaultSearchSpace();
+  if (!spec.hyperparameter_tuning()) {
+    if (spec.search_space_size() > 0) {
+      IssueAt(seen_["study.search_space"], "study.search_space",
+              "is not used: hyperparameter_tuning is false", "set it to true", true);
+    }
+    spec.clear_search_space();
+    spec.set_n_trials(1);
+  }
+  if (spec.pruner().percentile() == 0) {
+    spec.mutable_pruner()->set_percentile(spec.pruner().name() == "percentile" ? 25 : 50);
+  }
+  spec.mutable_train()->set_seed(spec.seed());
+  CheckModel();
+  CheckResources();
+  std::string* input = spec.mutable_train()->mutable_input_path();
+  if (!input->empty() && !absl::StartsWith(*input, "/") && !file_.empty()) {
+    *input = (std::filesystem::path(file_).parent_path() / *input).lexically_normal().string();
+  }
+}
+
+}  // namespace vlm::config

@@ -1,0 +1,197 @@
+// Section study.search_space.
+#include <cmath>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/config/reader.h"
+
+namespace vlm::config {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+
+// A choice in the type of the key that it is for.
+v1::ParamValue ValueFor(const FieldDescriptor& field, const std::string& text) {
+  v1::ParamValue value;
+  int64_t whole = 0;
+  double real = 0;
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+    case FieldDescriptor::CPPTYPE_INT64:
+      if (!absl::SimpleAtoi(text, &whole) && absl::SimpleAtod(text, &real)) {
+        whole = static_cast<int64_t>(real);
+      }
+      value.set_int_value(whole);
+      break;
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      if (absl::SimpleAtod(text, &real)) value.set_float_value(real);
+      break;
+    case FieldDescriptor::CPPTYPE_BOOL:
+      value.set_bool_value(text == "true" || text == "yes" || text == "on" || text == "True");
+      break;
+    default: value.set_string_value(text); break;
+  }
+  return value;
+}
+
+bool Number(const YAML::Node& node, double* out) {
+  return node.IsDefined() && node.IsScalar() && absl::SimpleAtod(node.Scalar(), out) &&
+         std::isfinite(*out);
+}
+
+}  // namespace
+
+void Reader::ReadSearchSpace(const YAML::Node& value) {
+  if (value.IsNull()) return;
+  if (!value.IsMap()) {
+    return Issue(value, "study.search_space", "must be a map of keys to ranges",
+                 "such as learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}");
+  }
+  result_->spec.clear_search_space();
+  seen_["study.search_space"] = MarkOf(value);
+  std::map<std::string, int> lines;
+  for (const auto& item : value) {
+    const std::string name = item.first.IsScalar() ? item.first.Scalar() : "";
+    if (const auto it = lines.find(name); it != lines.end()) {
+      Issue(item.first, absl::StrCat("study.search_space.", name),
+            absl::StrCat("duplicate key; first seen in line ", it->second), "remove one of them");
+      continue;
+    }
+    lines[name] = MarkOf(item.first).line;
+    if (FindKey(name) == nullptr) {
+      UnknownKey(name, item.first);
+      continue;
+    }
+    ReadSearchParam(name, item.second);
+  }
+}
+
+void Reader::ReadSearchParam(const std::string& name, const YAML::Node& value) {
+  const Key& target = *FindKey(name);
+  const std::string key = absl::StrCat("study.search_space.", name);
+  const std::string field(target.field);
+  if (field.rfind("train.", 0) != 0 || name == "input_path" || name == "head_size" ||
+      field.rfind("train.resources.", 0) == 0) {
+    return Issue(value, key, "cannot be searched", "only keys of the training itself can be");
+  }
+  v1::SearchParam param;
+  param.set_name(name);
+  const bool good = value.IsSequence()
+                        ? ReadChoices(key, target, value, param.mutable_distribution())
+                        : ReadDistribution(key, target, value, param.mutable_distribution());
+  if (good) *result_->spec.add_search_space() = std::move(param);
+}
+
+bool Reader::ReadChoices(const std::string& key, const Key& target, const YAML::Node& value,
+                         v1::Distribution* out) {
+  const size_t before = result_->issues.size();
+  if (!value.IsSequence() || value.size() == 0) {
+    Issue(value, key, "choices must be a list of at least one value", "such as choices: [8, 16]");
+    return false;
+  }
+  auto* categorical = out->mutable_categorical_distribution();
+  for (const YAML::Node& choice : value) {
+    v1::StudySpec scratch;
+    const std::string text = choice.IsScalar() ? choice.Scalar() : "";
+    const std::string wrong =
+        choice.IsScalar() ? SetFromText(target, text, &scratch) : "a choice must be a single value";
+    if (!wrong.empty()) {
+      Issue(choice, key, wrong, "");
+      continue;
+    }
+    *categorical->add_choices() = ValueFor(*Resolve(target, &scratch).field, text);
+  }
+  return result_->issues.size() == before;
+}
+
+bool Reader::ReadDistribution(const std::string& key, const Key& target, const YAML::Node& value,
+                              v1::Distribution* out) {
+  const size_t before = result_->issues.size();
+  if (!value.IsMap()) {
+    Issue(value, key, "must be a map with type, and low and high or choices", "");
+    return false;
+  }
+  std::string type;
+  for (const auto& item : value) {
+    const std::string name = item.first.IsScalar() ? item.first.Scalar() : "";
+    if (name == "type") {
+      type = item.second.IsScalar() ? item.second.Scalar() : "";
+    } else if (name != "low" && name != "high" && name != "step" && name != "log" &&
+               name != "choices") {
+      const std::string near = Nearest(name, {"type", "low", "high", "step", "log", "choices"});
+      Issue(item.first, absl::StrCat(key, ".", name), "unknown key",
+            near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
+    }
+  }
+  if (type.empty() && value["choices"]) type = "categorical";
+  if (type == "categorical") return ReadChoices(key, target, value["choices"], out);
+  if (type != "float" && type != "int") {
+    Issue(value["type"] ? value["type"] : value, key,
+          absl::StrCat("type \"", type, "\" is none of float, int, categorical"), "");
+    return false;
+  }
+  double low = 0;
+  double high = 0;
+  double step = 0;
+  if (!Number(value["low"], &low) || !Number(value["high"], &high)) {
+    Issue(value, key, "needs numbers low and high", "");
+    return false;
+  }
+  if (low > high) Issue(value["low"], key, absl::StrCat("low ", low, " is above high ", high), "");
+  if (value["step"] && (!Number(value["step"], &step) || step <= 0)) {
+    Issue(value["step"], key, "step must be a number above 0", "");
+  }
+  bool log = false;
+  if (value["log"]) {
+    const std::string text = value["log"].IsScalar() ? value["log"].Scalar() : "";
+    log = text == "true" || text == "yes" || text == "on" || text == "True";
+  }
+  if (log && low <= 0) Issue(value["low"], key, "a log range starts above 0", "");
+  if (log && step > 0) Issue(value["step"], key, "log and step exclude each other", "");
+  // Both ends must be values that the key takes.
+  for (const char* end : {"low", "high"}) {
+    v1::StudySpec scratch;
+    const std::string wrong = SetFromText(target, value[end].Scalar(), &scratch);
+    if (!wrong.empty()) Issue(value[end], key, wrong, "");
+  }
+  if (type == "int") {
+    auto* range = out->mutable_int_distribution();
+    range->set_low(static_cast<int64_t>(low));
+    range->set_high(static_cast<int64_t>(high));
+    range->set_step(step > 0 ? static_cast<int64_t>(step) : 1);
+    range->set_log(log);
+  } else {
+    v1::StudySpec scratch;
+    if (Resolve(target, &scratch).field->cpp_type() != FieldDescriptor::CPPTYPE_DOUBLE) {
+      Issue(value, key, "takes whole numbers", "use type: int or categorical");
+    }
+    auto* range = out->mutable_float_distribution();
+    range->set_low(low);
+    range->set_high(high);
+    if (step > 0) range->set_step(step);
+    range->set_log(log);
+  }
+  return result_->issues.size() == before;
+}
+
+// What the reference searches when tuning is on and the file says nothing.
+void Reader::DefaultSearchSpace() {
+  v1::SearchParam* rate = result_->spec.add_search_space();
+  rate->set_name("learning_rate");
+  auto* range = rate->mutable_distribution()->mutable_float_distribution();
+  range->set_low(1e-3);
+  range->set_high(6e-3);
+  range->set_log(true);
+  const auto choices = [this](const char* name, std::initializer_list<int64_t> values) {
+    v1::SearchParam* param = result_->spec.add_search_space();
+    param->set_name(name);
+    for (int64_t value : values) {
+      param->mutable_distribution()->mutable_categorical_distribution()->add_choices()
+          ->set_int_value(value);
+    }
+  };
+  choices("batch_size", {8, 16, 32, 64});
+  choices("n_embd", {128, 256, 512});
+}
+
+}  // namespace vlm::config

@@ -1,0 +1,150 @@
+// How attempts end and what follows: slots freed, trial ended, or run again.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "server/core/core.h"
+
+namespace vlm::core {
+namespace {
+
+constexpr absl::Duration kLongestBackoff = absl::Seconds(60);
+
+int RetryBudget(const v1::RetryConfig& retry, v1::FailureClass failure_class) {
+  switch (failure_class) {
+    case v1::FAILURE_CLASS_INFRA: return retry.infra();
+    case v1::FAILURE_CLASS_OUT_OF_MEMORY: return retry.out_of_memory();
+    case v1::FAILURE_CLASS_DIVERGED: return retry.diverged();
+    case v1::FAILURE_CLASS_USER_ERROR: return 0;
+    default: return retry.unknown();
+  }
+}
+
+}  // namespace
+
+void Core::SetAttemptState(AttemptRecord& attempt, v1::AttemptState state) {
+  const v1::AttemptState from = attempt.attempt.state();
+  if (!MayMove(from, state)) {
+    VLM_LOG_ERROR("refused a move of an attempt", {{"attempt", attempt.attempt.attempt_id()},
+                                                   {"from", ShortName(from)},
+                                                   {"to", ShortName(state)}});
+    return;
+  }
+  attempt.attempt.set_state(state);
+  if (state == v1::ATTEMPT_STATE_RUNNING) {
+    attempt.attempt.mutable_start_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  }
+  if (IsEnd(state)) {
+    attempt.attempt.mutable_end_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  }
+  Put(attempt);
+}
+
+void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
+                      v1::FailureClass failure_class, const std::string& reason,
+                      std::vector<double> values) {
+  if (IsEnd(attempt.attempt.state())) return;
+  // A trainer that ends before its first report still ran.
+  if ((state == v1::ATTEMPT_STATE_SUCCEEDED || state == v1::ATTEMPT_STATE_PRUNED) &&
+      attempt.attempt.state() == v1::ATTEMPT_STATE_RENDEZVOUS) {
+    SetAttemptState(attempt, v1::ATTEMPT_STATE_RUNNING);
+  }
+  attempt.attempt.set_failure_class(failure_class);
+  attempt.attempt.set_reason(reason);
+  SetAttemptState(attempt, state);
+  TrialRecord& trial = TrialOf(attempt);
+  StudyRecord& study = StudyOf(trial);
+  state_.live.erase(attempt.attempt.attempt_id());
+  trial.live_attempt = 0;
+  --study.live_attempts;
+  MarkSlots(attempt, 0);
+  for (const NodeRecord& node : attempt.nodes) {
+    if (!node.finished) Fence(node.worker_id, attempt, absl::StrCat("the attempt ended: ", reason));
+  }
+  switch (state) {
+    case v1::ATTEMPT_STATE_SUCCEEDED:
+      if (values.empty() || std::any_of(values.begin(), values.end(),
+                                        [](double v) { return std::isnan(v); })) {
+        EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, "its value is not a number");
+      } else {
+        EndTrial(trial, v1::TRIAL_STATE_COMPLETE, std::move(values), "");
+      }
+      return;
+    case v1::ATTEMPT_STATE_PRUNED: {
+      // As in Optuna the value of a pruned trial is its last intermediate value.
+      std::vector<double> last;
+      if (trial.trial.intermediate_values_size() > 0) {
+        const double value = trial.trial.intermediate_values().rbegin()->value();
+        if (!std::isnan(value)) last.push_back(value);
+      }
+      return EndTrial(trial, v1::TRIAL_STATE_PRUNED, std::move(last), reason);
+    }
+    case v1::ATTEMPT_STATE_STOPPED: return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
+    case v1::ATTEMPT_STATE_PREEMPTED:
+      if (IsEnd(study.study.state())) {
+        return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, study.study.reason());
+      }
+      return Requeue(study, trial, absl::ZeroDuration(), reason);
+    default: return AfterFailure(study, trial, attempt);
+  }
+}
+
+void Core::AfterFailure(StudyRecord& study, TrialRecord& trial, const AttemptRecord& attempt) {
+  const v1::FailureClass failure_class = attempt.attempt.failure_class();
+  const std::string& reason = attempt.attempt.reason();
+  const int failed = ++trial.failures[failure_class];
+  Emit(attempt.attempt.state() == v1::ATTEMPT_STATE_LOST ? "attempt.lost" : "attempt.failed",
+       absl::StrCat("attempt ", attempt.attempt.number(), " of ", NameOf(study, trial), " ",
+                    ShortName(attempt.attempt.state()), " (", ShortName(failure_class),
+                    "): ", reason),
+       &study, &trial);
+  if (IsEnd(study.study.state())) {
+    return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, study.study.reason());
+  }
+  if (attempt.command.action() == v1::Command::ACTION_STOP) {
+    return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, attempt.command.reason());
+  }
+  if (failed > RetryBudget(study.spec.retry(), failure_class)) {
+    return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
+  }
+  // A lost worker costs no wait: its slots are elsewhere. Other failures back off.
+  absl::Duration delay = absl::ZeroDuration();
+  if (attempt.attempt.state() != v1::ATTEMPT_STATE_LOST) {
+    delay = std::min(kLongestBackoff, absl::Seconds(study.spec.retry().backoff_s()) *
+                                          std::pow(2.0, std::min(failed - 1, 10)));
+  }
+  Requeue(study, trial, delay, absl::StrCat("attempt ", attempt.attempt.number(), " ended: ", reason));
+}
+
+void Core::Requeue(StudyRecord& study, TrialRecord& trial, absl::Duration delay,
+                   const std::string& reason) {
+  trial.not_before = now_.monotonic + delay;
+  trial.trial.set_reason(reason);
+  study.requeued.push_back(trial.trial.trial_id());
+  Touch(trial);
+}
+
+void Core::ExpireLeases() {
+  std::vector<AttemptRecord*> lost;
+  for (auto& [id, attempt] : state_.live) {
+    for (const NodeRecord& node : attempt->nodes) {
+      if (!node.finished && node.lease_expiry <= now_.monotonic) {
+        lost.push_back(attempt);
+        break;
+      }
+    }
+  }
+  for (AttemptRecord* attempt : lost) {
+    std::string who;
+    for (const NodeRecord& node : attempt->nodes) {
+      if (node.finished || node.lease_expiry > now_.monotonic) continue;
+      const auto it = state_.workers.find(node.worker_id);
+      who = it == state_.workers.end() ? node.worker_id : it->second.worker.name();
+    }
+    EndAttempt(*attempt, v1::ATTEMPT_STATE_LOST, v1::FAILURE_CLASS_INFRA,
+               absl::StrCat("worker ", who, " was not heard of in time"));
+  }
+}
+
+}  // namespace vlm::core

@@ -1,0 +1,343 @@
+#include "server/core/core.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace vlm::core {
+namespace {
+
+google::protobuf::Timestamp ToProto(absl::Time t) {
+  google::protobuf::Timestamp out;
+  const int64_t nanos = absl::ToUnixNanos(t);
+  out.set_seconds(nanos / 1'000'000'000);
+  out.set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+  return out;
+}
+
+}  // namespace
+
+Core::Core(CoreOptions options, Snapshot snapshot, Now now, Output* at_start)
+    : options_(std::move(options)), start_time_(now.wall), now_(now), out_(at_start) {
+  Restore(std::move(snapshot));
+  out_ = nullptr;
+}
+
+Output Core::Step(Now now, std::vector<Input> inputs) {
+  Output output;
+  out_ = &output;
+  now_ = now;
+  for (const Input& input : inputs) {
+    std::visit([this](const auto& value) { Handle(value); }, input);
+  }
+  PassTime();
+  Schedule();
+  out_ = nullptr;
+  return output;
+}
+
+void Core::PassTime() {
+  ExpireLeases();
+  while (!state_.request_ages.empty() &&
+         now_.wall - state_.request_ages.front().first > options_.request_memory) {
+    state_.requests.erase(state_.request_ages.front().second);
+    state_.request_ages.pop_front();
+  }
+  for (auto& [id, study] : state_.studies) FinishStudyIfDone(study);
+}
+
+absl::Duration Core::NextDeadline() const {
+  absl::Duration next = absl::InfiniteDuration();
+  for (const auto& [id, attempt] : state_.live) {
+    for (const NodeRecord& node : attempt->nodes) {
+      if (!node.finished) next = std::min(next, node.lease_expiry);
+    }
+  }
+  for (const auto& [id, study] : state_.studies) {
+    for (int64_t trial_id : study.requeued) {
+      const absl::Duration due = state_.trials.at(trial_id)->not_before;
+      if (due > now_.monotonic) next = std::min(next, due);
+    }
+    if (study.study.state() == v1::STUDY_STATE_ACTIVE && study.study.timeout_s() > 0 &&
+        study.first_attempt != absl::InfinitePast()) {
+      const absl::Duration left =
+          study.first_attempt + absl::Seconds(study.study.timeout_s()) - now_.wall;
+      if (left > absl::ZeroDuration()) next = std::min(next, now_.monotonic + left);
+    }
+  }
+  return next;
+}
+
+void Core::Handle(const FromWorker& input) {
+  if (input.message.has_hello()) {
+    OnHello(input.session, input.message.hello());
+    return;
+  }
+  const auto found = state_.sessions.find(input.session);
+  if (found == state_.sessions.end()) {
+    out_->effects.push_back(
+        CloseSession{input.session, absl::InvalidArgumentError(
+                                        "the first message of a worker must be Hello")});
+    return;
+  }
+  WorkerRecord& worker = state_.workers.at(found->second);
+  switch (input.message.message_case()) {
+    case v1::WorkerMessage::kBeat: OnBeat(worker, input.message.beat()); break;
+    case v1::WorkerMessage::kOfferReply: OnOfferReply(worker, input.message.offer_reply()); break;
+    case v1::WorkerMessage::kGoodbye: OnGoodbye(worker, input.message.goodbye()); break;
+    default: break;
+  }
+}
+
+void Core::ReplyTo(Token token, Result result) {
+  if (token == 0) return;
+  if (result.ok()) {
+    out_->effects.push_back(Reply{token, absl::OkStatus(), *std::move(result)});
+  } else {
+    out_->effects.push_back(Reply{token, result.status(), nullptr});
+  }
+}
+
+// Runs a mutation once per request id: a repeated id gets the stored answer.
+template <typename Request>
+void Core::Mutate(Token token, const Request& request, const std::string& method,
+                  google::protobuf::Message* prototype, const std::function<Result()>& action) {
+  const std::string& id = request.request_id();
+  MessagePtr kept(prototype);
+  if (const auto found = state_.requests.find(id); !id.empty() && found != state_.requests.end()) {
+    if (found->second.method != method || !kept->ParseFromString(found->second.response)) {
+      return ReplyTo(token, absl::InvalidArgumentError(absl::StrCat(
+                                "request_id ", id, " was used for ", found->second.method,
+                                " already; make up a new one for each call")));
+    }
+    return ReplyTo(token, kept);
+  }
+  Result result = action();
+  if (result.ok() && !id.empty()) {
+    PutRequest put{id, method, (*result)->SerializeAsString()};
+    state_.requests[id] = put;
+    state_.request_ages.emplace_back(now_.wall, id);
+    out_->batch.push_back(std::move(put));
+  }
+  ReplyTo(token, std::move(result));
+}
+
+void Core::Handle(const Call& call) {
+  const Token t = call.token;
+  struct Visitor {
+    Core& c;
+    Token t;
+    void operator()(const SubmitCall& x) {
+      c.Mutate(t, x.request, "Submit", new v1::SubmitResponse, [&] { return c.Submit(x); });
+    }
+    void operator()(const v1::UpdateStudyRequest& x) {
+      c.Mutate(t, x, "UpdateStudy", new v1::UpdateStudyResponse, [&] { return c.UpdateStudy(x); });
+    }
+    void operator()(const v1::DeleteStudyRequest& x) {
+      c.Mutate(t, x, "DeleteStudy", new v1::DeleteStudyResponse, [&] { return c.DeleteStudy(x); });
+    }
+    void operator()(const v1::EnqueueTrialRequest& x) {
+      c.Mutate(t, x, "EnqueueTrial", new v1::EnqueueTrialResponse,
+               [&] { return c.EnqueueTrial(x); });
+    }
+    void operator()(const v1::StopTrialRequest& x) {
+      c.Mutate(t, x, "StopTrial", new v1::StopTrialResponse, [&] { return c.StopTrial(x); });
+    }
+    void operator()(const v1::RetryTrialRequest& x) {
+      c.Mutate(t, x, "RetryTrial", new v1::RetryTrialResponse, [&] { return c.RetryTrial(x); });
+    }
+    void operator()(const v1::TellRequest& x) {
+      c.Mutate(t, x, "Tell", new v1::TellResponse, [&] { return c.Tell(x); });
+    }
+    void operator()(const v1::ReportValueRequest& x) {
+      c.Mutate(t, x, "ReportValue", new v1::ReportValueResponse, [&] { return c.ReportValue(x); });
+    }
+    void operator()(const v1::AskRequest& x) { c.QueueAsk(t, x); }
+    void operator()(const v1::GetStudyRequest& x) { c.ReplyTo(t, c.GetStudy(x)); }
+    void operator()(const v1::ListStudiesRequest& x) { c.ReplyTo(t, c.ListStudies(x)); }
+    void operator()(const v1::GetTrialRequest& x) { c.ReplyTo(t, c.GetTrial(x.trial())); }
+    void operator()(const v1::ListTrialsRequest& x) { c.ReplyTo(t, c.ListTrials(x)); }
+    void operator()(const v1::BestTrialsRequest& x) { c.ReplyTo(t, c.BestTrials(x)); }
+    void operator()(const v1::ListWorkersRequest&) { c.ReplyTo(t, c.ListWorkers()); }
+    void operator()(const v1::ListCheckpointsRequest& x) { c.ReplyTo(t, c.ListCheckpoints(x)); }
+    void operator()(const v1::GetStatusRequest&) { c.ReplyTo(t, c.GetStatus()); }
+    void operator()(const v1::WatchRequest& x) { c.ReplyTo(t, c.WatchStart(x)); }
+    void operator()(const ResolveTrial& x) { c.ReplyTo(t, c.GetTrial(x.trial)); }
+    void operator()(const FindCheckpoint& x) { c.ReplyTo(t, c.FindCheckpointById(x.checkpoint_id)); }
+    void operator()(const CheckpointStored& x) { c.ReplyTo(t, c.StoreCheckpoint(x)); }
+    void operator()(const CheckUpload& x) {
+      if (c.LiveAttempt(x.attempt_id, x.epoch) != nullptr) {
+        return c.ReplyTo(t, MessagePtr(new v1::GetStatusResponse));
+      }
+      c.ReplyTo(t, absl::FailedPreconditionError(absl::StrCat(
+                       "attempt ", x.attempt_id, " epoch ", x.epoch, " no longer holds its lease")));
+    }
+  };
+  std::visit(Visitor{*this, t}, call.body);
+}
+
+void Core::Emit(const std::string& kind, const std::string& message, const StudyRecord* study,
+                const TrialRecord* trial, const WorkerRecord* worker) {
+  v1::Event event;
+  event.set_sequence(++state_.last_event_sequence);
+  *event.mutable_time() = ToProto(now_.wall);
+  event.set_kind(kind);
+  event.set_message(message);
+  if (study != nullptr) event.set_study_id(study->study.study_id());
+  if (trial != nullptr) {
+    event.set_trial_id(trial->trial.trial_id());
+    *event.mutable_trial() = View(*trial, false);
+  } else if (study != nullptr) {
+    *event.mutable_study() = View(*study);
+  } else if (worker != nullptr) {
+    *event.mutable_worker() = worker->worker;
+  }
+  out_->batch.push_back(AppendEvent{event});
+  out_->effects.push_back(Publish{std::move(event)});
+}
+
+// Progress is for eyes only: it is not stored and has no sequence of its own.
+void Core::EmitProgress(TrialRecord& trial) {
+  if (now_.monotonic - trial.last_progress < options_.progress_interval) return;
+  trial.last_progress = now_.monotonic;
+  v1::Event event;
+  event.set_sequence(state_.last_event_sequence);
+  *event.mutable_time() = ToProto(now_.wall);
+  event.set_kind("trial.progress");
+  event.set_study_id(trial.trial.study_id());
+  event.set_trial_id(trial.trial.trial_id());
+  *event.mutable_trial() = View(trial, false);
+  out_->effects.push_back(Publish{std::move(event)});
+}
+
+void Core::Put(const StudyRecord& study) {
+  PutStudy put{study.study, study.spec, ""};
+  if (study.first_attempt != absl::InfinitePast()) {
+    put.first_attempt_time =
+        absl::FormatTime(absl::RFC3339_full, study.first_attempt, absl::UTCTimeZone());
+  }
+  out_->batch.push_back(std::move(put));
+}
+
+void Core::Put(const TrialRecord& trial) { out_->batch.push_back(PutTrial{trial.trial}); }
+void Core::Put(const AttemptRecord& attempt) {
+  out_->batch.push_back(PutAttempt{attempt.attempt});
+}
+
+void Core::Touch(TrialRecord& trial) {
+  Put(trial);
+  RefreshView(StudyOf(trial), trial, true);
+}
+
+void Core::Restore(Snapshot snapshot) {
+  state_.last_study_id = snapshot.last_study_id;
+  state_.last_trial_id = snapshot.last_trial_id;
+  state_.last_attempt_id = snapshot.last_attempt_id;
+  state_.last_event_sequence = snapshot.last_event_sequence;
+  for (auto& row : snapshot.studies) {
+    StudyRecord& study = state_.studies[row.study.study_id()];
+    study.study = std::move(row.study);
+    study.study.clear_counts();
+    study.spec = std::move(row.spec);
+    study.sampler_state = std::move(row.sampler_state);
+    absl::Time first;
+    std::string error;
+    if (absl::ParseTime(absl::RFC3339_full, row.first_attempt_time, &first, &error)) {
+      study.first_attempt = first;
+    }
+    if (auto pruner = search::MakePruner(study.spec.pruner()); pruner.ok()) {
+      study.pruner = *std::move(pruner);
+    }
+    state_.study_names[study.study.name()] = study.study.study_id();
+  }
+  for (v1::Worker& worker : snapshot.workers) {
+    WorkerRecord& record = state_.workers[worker.worker_id()];
+    record.worker = std::move(worker);
+    record.worker.set_state(v1::WORKER_STATE_LOST);
+    record.worker.set_reason("the coordinator was restarted; the worker has not come back yet");
+  }
+  for (PutRequest& request : snapshot.requests) {
+    state_.request_ages.emplace_back(now_.wall, request.request_id);
+    state_.requests[request.request_id] = std::move(request);
+  }
+  RestoreTrials(snapshot);
+}
+
+void Core::RestoreTrials(Snapshot& snapshot) {
+  for (v1::Trial& trial : snapshot.trials) {
+    auto record = std::make_unique<TrialRecord>();
+    record->trial = std::move(trial);
+    StudyRecord& study = StudyOf(*record);
+    const v1::Trial& t = record->trial;
+    study.trial_ids.push_back(t.trial_id());
+    if (t.state() == v1::TRIAL_STATE_WAITING) {
+      study.waiting.push_back(t.number());
+      record->fixed = true;
+    }
+    state_.trials[t.trial_id()] = std::move(record);
+  }
+  for (v1::Attempt& attempt : snapshot.attempts) {
+    auto record = std::make_unique<AttemptRecord>();
+    record->attempt = std::move(attempt);
+    TrialRecord& trial = TrialOf(*record);
+    trial.attempt_ids.push_back(record->attempt.attempt_id());
+    if (record->attempt.state() == v1::ATTEMPT_STATE_FAILED ||
+        record->attempt.state() == v1::ATTEMPT_STATE_LOST) {
+      ++trial.failures[record->attempt.failure_class()];
+    }
+    if (!IsEnd(record->attempt.state())) {
+      for (const v1::RankPlacement& p : record->attempt.placements()) {
+        if (record->nodes.empty() || record->nodes.back().worker_id != p.worker_id()) {
+          record->nodes.emplace_back();
+          record->nodes.back().worker_id = p.worker_id();
+          record->nodes.back().lease_expiry =
+              now_.monotonic + options_.lease + options_.restart_grace;
+          record->nodes.back().accepted = record->attempt.state() >= v1::ATTEMPT_STATE_RENDEZVOUS;
+        }
+        record->nodes.back().ranks.push_back(p.rank());
+        record->nodes.back().slots.push_back(p.slot());
+      }
+      trial.live_attempt = record->attempt.attempt_id();
+      ++StudyOf(trial).live_attempts;
+      state_.live[trial.live_attempt] = record.get();
+    }
+    state_.attempts[record->attempt.attempt_id()] = std::move(record);
+  }
+  for (const auto& mark : snapshot.report_marks) {
+    const auto found = state_.live.find(mark.attempt_id);
+    if (found == state_.live.end()) continue;
+    if (static_cast<size_t>(mark.node) >= found->second->nodes.size()) continue;
+    found->second->nodes[static_cast<size_t>(mark.node)].last_sequence = mark.sequence;
+  }
+  for (const auto& [trial_id, sequence] : snapshot.log_marks) {
+    const auto found = state_.trials.find(trial_id);
+    if (found != state_.trials.end()) found->second->last_log_sequence = sequence;
+  }
+  std::sort(snapshot.checkpoints.begin(), snapshot.checkpoints.end(),
+            [](const auto& a, const auto& b) {
+              return std::make_pair(a.attempt_id(), a.step()) <
+                     std::make_pair(b.attempt_id(), b.step());
+            });
+  for (v1::Checkpoint& checkpoint : snapshot.checkpoints) {
+    const auto found = state_.trials.find(checkpoint.trial_id());
+    if (found == state_.trials.end()) continue;
+    *found->second->trial.mutable_checkpoint() = checkpoint;
+    state_.trial_checkpoints[checkpoint.trial_id()].push_back(checkpoint.checkpoint_id());
+    state_.checkpoints[checkpoint.checkpoint_id()] = std::move(checkpoint);
+  }
+  for (auto& [id, study] : state_.studies) {
+    AnnounceStudy(study);
+    for (int64_t trial_id : study.trial_ids) {
+      TrialRecord& trial = *state_.trials.at(trial_id);
+      RefreshView(study, trial, true);
+      UpdateBest(study, trial);
+      // A running trial without an attempt was waiting for its next one.
+      if (trial.trial.state() == v1::TRIAL_STATE_RUNNING && trial.live_attempt == 0 &&
+          !trial.trial.external() && study.spec.has_train()) {
+        study.requeued.push_back(trial_id);
+      }
+    }
+  }
+}
+
+}  // namespace vlm::core

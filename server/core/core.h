@@ -1,0 +1,183 @@
+// The deterministic heart: studies, trials, attempts, leases, gangs, placement. It has no threads,
+// does no I/O and never reads a clock; the same inputs in the same order give the same outputs.
+// Rooms: studies.cc and trials.cc (requests of people), fleet.cc (workers), scheduler.cc
+// (placement), attempts.cc (ends and retries), reports.cc (what trainers say), search_flow.cc
+// (questions to samplers), reads.cc and lookup.cc (answers from memory).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "server/core/attempt_state.h"
+#include "server/core/state.h"
+
+namespace vlm::core {
+
+struct CoreOptions {
+  absl::Duration lease = absl::Seconds(10);
+  absl::Duration beat_interval = absl::Seconds(1);
+  // How long a worker whose stream broke may take to come back before its attempts are lost.
+  absl::Duration reconnect_grace = absl::Seconds(2);
+  // Added to the leases that a restarted coordinator finds: time for workers to dial in again.
+  absl::Duration restart_grace = absl::Seconds(10);
+  // How long a request's answer is kept for repetition.
+  absl::Duration request_memory = absl::Hours(24);
+  // Shortest time between two progress events of a trial.
+  absl::Duration progress_interval = absl::Milliseconds(200);
+  std::string version;
+  std::string data_dir;
+};
+
+// Not thread-safe: one engine thread steps it.
+class Core {
+ public:
+  // `effects_at_start` gets what the search thread has to know about the studies found.
+  Core(CoreOptions options, Snapshot snapshot, Now now, Output* at_start);
+
+  // Applies the inputs in order, then lets time pass, then places what can be placed.
+  Output Step(Now now, std::vector<Input> inputs);
+
+  // When the next lease, backoff or study timeout falls due (monotonic); infinite = never.
+  absl::Duration NextDeadline() const;
+  const State& state() const { return state_; }
+
+ private:
+  using MessagePtr = std::shared_ptr<google::protobuf::Message>;
+  using Result = absl::StatusOr<MessagePtr>;
+
+  // core.cc
+  void Restore(Snapshot snapshot);
+  void RestoreTrials(Snapshot& snapshot);
+  void Handle(const Call& call);
+  void Handle(const FromWorker& input);
+  void Handle(const SessionClosed& input);
+  void Handle(const ReportIn& input);
+  void Handle(const Suggestion& input);
+  void Handle(const Tick&) {}
+  void PassTime();
+  void ReplyTo(Token token, Result result);
+  template <typename Request>
+  void Mutate(Token token, const Request& request, const std::string& method,
+              google::protobuf::Message* prototype, const std::function<Result()>& action);
+  void Emit(const std::string& kind, const std::string& message, const StudyRecord* study,
+            const TrialRecord* trial, const WorkerRecord* worker = nullptr);
+  void EmitProgress(TrialRecord& trial);
+  void Put(const StudyRecord& study);
+  void Put(const TrialRecord& trial);
+  void Put(const AttemptRecord& attempt);
+  void Touch(TrialRecord& trial);  // Stores it, refreshes counts and views.
+
+  // lookup.cc
+  absl::StatusOr<StudyRecord*> FindStudy(const std::string& text);
+  absl::StatusOr<TrialRecord*> FindTrial(const std::string& text);
+  StudyRecord& StudyOf(const TrialRecord& trial) { return state_.studies.at(trial.trial.study_id()); }
+  TrialRecord& TrialOf(const AttemptRecord& a) { return *state_.trials.at(a.attempt.trial_id()); }
+  static std::string NameOf(const StudyRecord& study, const TrialRecord& trial);
+  v1::Study View(const StudyRecord& study) const;
+  v1::Trial View(const TrialRecord& trial, bool whole) const;
+
+  // studies.cc
+  Result Submit(const SubmitCall& call);
+  Result UpdateStudy(const v1::UpdateStudyRequest& request);
+  Result DeleteStudy(const v1::DeleteStudyRequest& request);
+  absl::Status CheckPlaceable(const v1::StudySpec& spec) const;
+  absl::Status EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request);
+  void CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason);
+  void SetStudyState(StudyRecord& study, v1::StudyState state, const std::string& reason);
+  void FinishStudyIfDone(StudyRecord& study);
+  bool TimedOut(const StudyRecord& study) const;
+  bool BudgetLeft(const StudyRecord& study) const;
+
+  // trials.cc
+  TrialRecord& NewTrial(StudyRecord& study, v1::TrialState state, std::vector<v1::Param> params);
+  Result EnqueueTrial(const v1::EnqueueTrialRequest& request);
+  Result StopTrial(const v1::StopTrialRequest& request);
+  Result RetryTrial(const v1::RetryTrialRequest& request);
+  Result Tell(const v1::TellRequest& request);
+  Result ReportValue(const v1::ReportValueRequest& request);
+  absl::StatusOr<TrialRecord*> ExternalTrial(const std::string& text);
+  void StartTrial(StudyRecord& study, TrialRecord& trial, std::vector<v1::Param> params);
+  void EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double> values,
+                const std::string& reason);
+  bool AddIntermediate(TrialRecord& trial, int64_t step, double value);
+  void HaltIfAllFailAlike(StudyRecord& study);
+  void UpdateBest(StudyRecord& study, const TrialRecord& trial);
+
+  // search_flow.cc
+  void AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed);
+  void AnswerAsk(StudyRecord& study, TrialRecord& trial);
+  void AskForWaiting(StudyRecord& study);
+  void QueueAsk(Token token, const v1::AskRequest& request);
+  void PumpAsks(StudyRecord& study);
+  search::TrialView MakeView(const StudyRecord& study, const TrialRecord& trial) const;
+  void RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_search);
+  void AnnounceStudy(const StudyRecord& study);
+
+  // scheduler.cc
+  void Schedule();
+  bool ScheduleStudy(StudyRecord& study);
+  absl::StatusOr<std::vector<NodeRecord>> Place(const v1::ResourcesConfig& resources,
+                                                bool cuda_enabled) const;
+  void Grant(StudyRecord& study, TrialRecord& trial, std::vector<NodeRecord> nodes);
+  void MarkSlots(const AttemptRecord& attempt, int64_t holder);
+  v1::Offer MakeOffer(const StudyRecord& study, const TrialRecord& trial,
+                      const AttemptRecord& attempt, size_t node) const;
+  void SetWaitReason(StudyRecord& study, const std::string& reason);
+
+  // fleet.cc
+  void OnHello(SessionId session, const v1::Hello& hello);
+  void OnBeat(WorkerRecord& worker, const v1::Beat& beat);
+  void OnOfferReply(WorkerRecord& worker, const v1::OfferReply& reply);
+  void OnGoodbye(WorkerRecord& worker, const v1::Goodbye& goodbye);
+  void RenewLeases(WorkerRecord& worker,
+                   const google::protobuf::RepeatedPtrField<v1::HeldLease>& leases,
+                   std::vector<v1::Fenced>* fenced);
+  void RefreshSlots(WorkerRecord& worker);
+  void PushTo(const std::string& worker_id, v1::CoordinatorMessage message);
+  void Fence(const std::string& worker_id, const AttemptRecord& attempt, const std::string& why);
+  void Command(AttemptRecord& attempt, v1::Command::Action action, const std::string& reason);
+  AttemptRecord* LiveAttempt(int64_t attempt_id, int32_t epoch);
+
+  // attempts.cc
+  void SetAttemptState(AttemptRecord& attempt, v1::AttemptState state);
+  void EndAttempt(AttemptRecord& attempt, v1::AttemptState state, v1::FailureClass failure_class,
+                  const std::string& reason, std::vector<double> values = {});
+  void AfterFailure(StudyRecord& study, TrialRecord& trial, const AttemptRecord& attempt);
+  void Requeue(StudyRecord& study, TrialRecord& trial, absl::Duration delay,
+               const std::string& reason);
+  void ExpireLeases();
+
+  // reports.cc
+  void ApplyBatch(AttemptRecord& attempt, NodeRecord& node, int32_t node_index,
+                  const v1::ReportBatch& batch);
+  void TakePoints(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report);
+  void TakeLogs(TrialRecord& trial, const AttemptRecord& attempt, v1::Report& report);
+  void TakeCheckpoints(TrialRecord& trial, const AttemptRecord& attempt, const v1::Report& report);
+  void Register(TrialRecord& trial, v1::Checkpoint checkpoint);
+  void DropOldCheckpoints(TrialRecord& trial);
+  void TakeOutcome(AttemptRecord& attempt, NodeRecord& node, const v1::Outcome& outcome);
+  bool WantsPrune(const StudyRecord& study, const TrialRecord& trial) const;
+  void JudgePruning(StudyRecord& study, TrialRecord& trial, AttemptRecord& attempt);
+  Result StoreCheckpoint(const CheckpointStored& stored);
+
+  // reads.cc
+  Result GetStudy(const v1::GetStudyRequest& request);
+  Result ListStudies(const v1::ListStudiesRequest& request);
+  Result GetTrial(const std::string& trial);
+  Result ListTrials(const v1::ListTrialsRequest& request);
+  Result BestTrials(const v1::BestTrialsRequest& request);
+  Result ListWorkers();
+  Result ListCheckpoints(const v1::ListCheckpointsRequest& request);
+  Result GetStatus();
+  Result WatchStart(const v1::WatchRequest& request);
+  Result FindCheckpointById(const std::string& checkpoint_id);
+
+  CoreOptions options_;
+  absl::Time start_time_;
+  State state_;
+  Now now_;
+  Output* out_ = nullptr;
+};
+
+}  // namespace vlm::core

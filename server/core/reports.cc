@@ -1,0 +1,203 @@
+// What trainers say: numbered batches, applied once.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "server/core/core.h"
+
+namespace vlm::core {
+namespace {
+
+constexpr size_t kLogTail = 20;  // Lines kept in memory for `trial get`.
+
+}  // namespace
+
+void Core::Handle(const ReportIn& input) {
+  const v1::ReportBatch& batch = input.batch;
+  v1::ReportAck ack;
+  ack.set_attempt_id(batch.attempt_id());
+  ack.set_epoch(batch.epoch());
+  ack.set_node(batch.node());
+  AttemptRecord* attempt = LiveAttempt(batch.attempt_id(), batch.epoch());
+  if (attempt == nullptr) {
+    // The node of an ended attempt that already delivered its end may send that again.
+    const auto it = state_.attempts.find(batch.attempt_id());
+    if (it != state_.attempts.end() && it->second->attempt.number() == batch.epoch() &&
+        static_cast<size_t>(batch.node()) < it->second->nodes.size() &&
+        batch.report().sequence() <=
+            it->second->nodes[static_cast<size_t>(batch.node())].last_sequence) {
+      ack.set_sequence(it->second->nodes[static_cast<size_t>(batch.node())].last_sequence);
+    } else {
+      ack.set_fenced(true);
+    }
+    out_->effects.push_back(Ack{input.stream, std::move(ack)});
+    return;
+  }
+  if (batch.node() < 0 || static_cast<size_t>(batch.node()) >= attempt->nodes.size() ||
+      attempt->nodes[static_cast<size_t>(batch.node())].worker_id != batch.worker_id()) {
+    ack.set_fenced(true);
+    out_->effects.push_back(Ack{input.stream, std::move(ack)});
+    return;
+  }
+  NodeRecord& node = attempt->nodes[static_cast<size_t>(batch.node())];
+  // A batch out of order (a gap) is not applied; the ack tells the sender where to go on.
+  if (batch.report().sequence() == node.last_sequence + 1) {
+    node.last_sequence = batch.report().sequence();
+    ack.set_sequence(node.last_sequence);
+    ApplyBatch(*attempt, node, batch.node(), batch);
+  } else {
+    ack.set_sequence(node.last_sequence);
+  }
+  out_->effects.push_back(Ack{input.stream, std::move(ack)});
+}
+
+void Core::ApplyBatch(AttemptRecord& attempt, NodeRecord& node, int32_t node_index,
+                      const v1::ReportBatch& batch) {
+  TrialRecord& trial = TrialOf(attempt);
+  StudyRecord& study = StudyOf(trial);
+  node.lease_expiry = std::max(node.lease_expiry, now_.monotonic + options_.lease);
+  if (node_index == 0 && attempt.attempt.state() == v1::ATTEMPT_STATE_RENDEZVOUS) {
+    SetAttemptState(attempt, v1::ATTEMPT_STATE_RUNNING);
+  }
+  ApplyReport apply{trial.trial.study_id(),
+                    trial.trial.trial_id(),
+                    attempt.attempt.attempt_id(),
+                    attempt.attempt.number(),
+                    node_index,
+                    trial.last_log_sequence + 1,
+                    batch.report()};
+  TakeLogs(trial, attempt, apply.report);
+  TakeCheckpoints(trial, attempt, apply.report);
+  if (node_index == 0) TakePoints(trial, attempt, apply.report);
+  out_->batch.push_back(apply);
+  if (node_index == 0 && apply.report.validations_size() > 0) {
+    RefreshView(study, trial, true);
+    JudgePruning(study, trial, attempt);
+  }
+  if (apply.report.has_outcome()) {
+    TakeOutcome(attempt, node, apply.report.outcome());
+  } else {
+    EmitProgress(trial);
+  }
+}
+
+void Core::TakePoints(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report) {
+  if (report.last_step() > 0) {
+    trial.trial.set_last_step(report.last_step());
+    attempt.attempt.set_last_step(report.last_step());
+  }
+  if (report.total_steps() > 0) trial.trial.set_total_steps(report.total_steps());
+  for (const v1::Series& series : report.series()) {
+    if (series.points_size() == 0) continue;
+    (*trial.trial.mutable_last_points())[series.name()] = series.points().rbegin()->value();
+  }
+  for (const v1::IntermediateValue& v : report.validations()) {
+    AddIntermediate(trial, v.step(), v.value());
+  }
+}
+
+void Core::TakeLogs(TrialRecord& trial, const AttemptRecord& attempt, v1::Report& report) {
+  if (report.log_lines_size() == 0) return;
+  PublishLog publish{trial.trial.trial_id(), {}, false};
+  for (v1::LogLine& line : *report.mutable_log_lines()) {
+    line.set_sequence(++trial.last_log_sequence);
+    line.set_attempt(attempt.attempt.number());
+    trial.log_tail.push_back(line);
+    if (trial.log_tail.size() > kLogTail) trial.log_tail.pop_front();
+    publish.lines.push_back(line);
+  }
+  out_->effects.push_back(std::move(publish));
+}
+
+void Core::TakeCheckpoints(TrialRecord& trial, const AttemptRecord& attempt,
+                           const v1::Report& report) {
+  for (v1::Checkpoint checkpoint : report.checkpoints()) {
+    checkpoint.set_trial_id(trial.trial.trial_id());
+    checkpoint.set_attempt_id(attempt.attempt.attempt_id());
+    if (!checkpoint.has_create_time()) {
+      checkpoint.mutable_create_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+    }
+    Register(trial, std::move(checkpoint));
+  }
+}
+
+void Core::Register(TrialRecord& trial, v1::Checkpoint checkpoint) {
+  const std::string id = checkpoint.checkpoint_id();
+  auto& ids = state_.trial_checkpoints[trial.trial.trial_id()];
+  if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  out_->batch.push_back(PutCheckpoint{checkpoint});
+  *trial.trial.mutable_checkpoint() = checkpoint;
+  state_.checkpoints[id] = std::move(checkpoint);
+  DropOldCheckpoints(trial);
+}
+
+void Core::DropOldCheckpoints(TrialRecord& trial) {
+  const StudyRecord& study = StudyOf(trial);
+  const auto keep = static_cast<size_t>(std::max(1, study.spec.train().checkpoint().keep()));
+  auto& ids = state_.trial_checkpoints[trial.trial.trial_id()];
+  while (ids.size() > keep) {
+    out_->batch.push_back(DeleteCheckpoint{ids.front()});
+    out_->effects.push_back(DropCheckpointFile{ids.front()});
+    state_.checkpoints.erase(ids.front());
+    ids.erase(ids.begin());
+  }
+}
+
+// The upload of a live attempt's file; its report will name it again, which changes nothing.
+Core::Result Core::StoreCheckpoint(const CheckpointStored& stored) {
+  AttemptRecord* attempt = LiveAttempt(stored.checkpoint.attempt_id(), stored.epoch);
+  if (attempt == nullptr) {
+    out_->effects.push_back(DropCheckpointFile{stored.checkpoint.checkpoint_id()});
+    return absl::FailedPreconditionError(absl::StrCat(
+        "attempt ", stored.checkpoint.attempt_id(), " no longer holds its lease"));
+  }
+  TrialRecord& trial = TrialOf(*attempt);
+  v1::Checkpoint checkpoint = stored.checkpoint;
+  checkpoint.set_trial_id(trial.trial.trial_id());
+  checkpoint.set_worker_id(stored.worker_id);
+  checkpoint.mutable_create_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  Register(trial, checkpoint);
+  auto response = std::make_shared<v1::UploadCheckpointResponse>();
+  *response->mutable_checkpoint() = checkpoint;
+  response->set_stored_bytes(checkpoint.size_bytes());
+  return response;
+}
+
+bool Core::WantsPrune(const StudyRecord& study, const TrialRecord& trial) const {
+  if (study.pruner == nullptr) return false;
+  search::StudyView view;
+  view.name = study.study.name();
+  for (int d : study.study.directions()) view.directions.push_back(static_cast<v1::Direction>(d));
+  view.trials = &study.views;
+  return study.pruner->ShouldPrune(view, trial.trial.number());
+}
+
+void Core::JudgePruning(StudyRecord& study, TrialRecord& trial, AttemptRecord& attempt) {
+  // A trial that has trained to its end has nothing left to prune.
+  if (trial.trial.total_steps() > 0 && trial.trial.last_step() >= trial.trial.total_steps()) return;
+  if (attempt.command.action() != v1::Command::ACTION_UNSPECIFIED) return;
+  if (!WantsPrune(study, trial)) return;
+  const v1::IntermediateValue& last = *trial.trial.intermediate_values().rbegin();
+  Command(attempt, v1::Command::ACTION_PRUNE,
+          absl::StrCat(study.spec.pruner().name(), " pruner: ", study.study.metric(), " ",
+                       last.value(), " at step ", last.step()));
+}
+
+void Core::TakeOutcome(AttemptRecord& attempt, NodeRecord& node, const v1::Outcome& outcome) {
+  node.finished = true;
+  node.outcome = outcome;
+  if (outcome.exit_code() != 0) attempt.attempt.set_exit_code(outcome.exit_code());
+  if (outcome.signal() != 0) attempt.attempt.set_signal(outcome.signal());
+  if (outcome.state() == v1::ATTEMPT_STATE_FAILED) {
+    return EndAttempt(attempt, v1::ATTEMPT_STATE_FAILED, outcome.failure_class(),
+                      outcome.reason());
+  }
+  const bool all = std::all_of(attempt.nodes.begin(), attempt.nodes.end(),
+                               [](const NodeRecord& n) { return n.finished; });
+  if (!all) return;
+  const v1::Outcome& first = attempt.nodes.front().outcome;
+  EndAttempt(attempt, first.state(), v1::FAILURE_CLASS_UNSPECIFIED, first.reason(),
+             {first.values().begin(), first.values().end()});
+}
+
+}  // namespace vlm::core

@@ -1,0 +1,156 @@
+// Questions to samplers and what is done with the answers.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "server/core/core.h"
+
+namespace vlm::core {
+
+search::TrialView Core::MakeView(const StudyRecord& study, const TrialRecord& trial) const {
+  (void)study;
+  search::TrialView view;
+  view.number = trial.trial.number();
+  view.state = trial.trial.state();
+  view.values.assign(trial.trial.values().begin(), trial.trial.values().end());
+  for (const v1::Param& param : trial.trial.params()) {
+    const auto internal = search::ToInternal(param.distribution(), param.value());
+    if (!internal.ok()) continue;  // Made by another program with a range we cannot read.
+    view.params.emplace_back(param.name(), *internal);
+    view.distributions.push_back(param.distribution());
+  }
+  for (const v1::IntermediateValue& v : trial.trial.intermediate_values()) {
+    view.intermediate_values[v.step()] = v.value();
+  }
+  return view;
+}
+
+void Core::RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_search) {
+  const auto index = static_cast<size_t>(trial.trial.number());
+  if (study.views.size() <= index) study.views.resize(index + 1);
+  study.views[index] = MakeView(study, trial);
+  if (tell_search && study.spec.has_train()) {
+    out_->effects.push_back(SearchTrial{study.study.study_id(), study.views[index]});
+  }
+}
+
+void Core::AnnounceStudy(const StudyRecord& study) {
+  if (!study.spec.has_train()) return;
+  std::vector<v1::Direction> directions;
+  for (int d : study.study.directions()) directions.push_back(static_cast<v1::Direction>(d));
+  out_->effects.push_back(SearchStudy{study.study.study_id(), study.study.name(),
+                                      std::move(directions), study.spec, study.sampler_state});
+}
+
+void Core::AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed) {
+  study.question_open = true;
+  out_->effects.push_back(SearchAsk{study.study.study_id(), number, fixed});
+}
+
+void Core::Handle(const Suggestion& input) {
+  const auto it = state_.studies.find(input.study_id);
+  if (it == state_.studies.end()) return;  // Deleted meanwhile.
+  StudyRecord& study = it->second;
+  study.question_open = false;
+  if (!input.params.ok()) {
+    CancelStudy(study, v1::STUDY_STATE_FAILED,
+                absl::StrCat("the sampler failed: ", input.params.status().message()));
+    return;
+  }
+  study.sampler_state = input.sampler_state;
+  out_->batch.push_back(PutSamplerState{input.study_id, input.sampler_state});
+  if (IsEnd(study.study.state())) return;
+  // The question was about a WAITING trial: it starts now with its remaining values.
+  if (static_cast<size_t>(input.number) < study.trial_ids.size()) {
+    TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(input.number)]);
+    if (trial.trial.state() != v1::TRIAL_STATE_WAITING) return;
+    StartTrial(study, trial, *input.params);
+    if (study.question_for_ask && !study.asks.empty()) {
+      AnswerAsk(study, trial);
+    } else {
+      Requeue(study, trial, absl::ZeroDuration(), "");
+    }
+    return;
+  }
+  study.held = *input.params;
+  PumpAsks(study);
+}
+
+void Core::QueueAsk(Token token, const v1::AskRequest& request) {
+  if (const auto it = state_.requests.find(request.request_id());
+      !request.request_id().empty() && it != state_.requests.end()) {
+    auto kept = std::make_shared<v1::AskResponse>();
+    kept->ParseFromString(it->second.response);
+    return ReplyTo(token, MessagePtr(kept));
+  }
+  auto found = FindStudy(request.study());
+  if (!found.ok()) return ReplyTo(token, found.status());
+  StudyRecord& study = **found;
+  if (study.study.state() == v1::STUDY_STATE_COMPLETED || !BudgetLeft(study) || TimedOut(study)) {
+    return ReplyTo(token, absl::ResourceExhaustedError(absl::StrCat(
+                              "study \"", study.study.name(), "\" has used up its budget")));
+  }
+  if (study.study.state() != v1::STUDY_STATE_ACTIVE || !study.spec.has_train()) {
+    return ReplyTo(token, absl::FailedPreconditionError(
+                              absl::StrCat("study \"", study.study.name(), "\" is ",
+                                           ShortName(study.study.state()))));
+  }
+  study.asks.push_back({token, request.request_id()});
+  PumpAsks(study);
+}
+
+void Core::PumpAsks(StudyRecord& study) {
+  if (study.asks.empty() || study.question_open) return;
+  if (study.held) {
+    std::vector<v1::Param> params = *std::move(study.held);
+    study.held.reset();
+    AnswerAsk(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, std::move(params)));
+    return PumpAsks(study);
+  }
+  study.question_for_ask = true;
+  if (!study.waiting.empty()) return AskForWaiting(study);
+  if (!BudgetLeft(study)) {
+    for (const auto& ask : study.asks) {
+      ReplyTo(ask.token, absl::ResourceExhaustedError("the study's budget is used up"));
+    }
+    study.asks.clear();
+    return;
+  }
+  AskSampler(study, static_cast<int64_t>(study.trial_ids.size()), {});
+}
+
+// The oldest WAITING trial: what a person fixed stays, the rest is sampled.
+void Core::AskForWaiting(StudyRecord& study) {
+  const int64_t number = study.waiting.front();
+  const TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(number)]);
+  search::InternalParams fixed;
+  for (const v1::Param& param : trial.trial.params()) {
+    if (auto internal = search::ToInternal(param.distribution(), param.value()); internal.ok()) {
+      fixed[param.name()] = *internal;
+    }
+  }
+  AskSampler(study, number, fixed);
+}
+
+void Core::AnswerAsk(StudyRecord& study, TrialRecord& trial) {
+  const StudyRecord::PendingAsk ask = study.asks.front();
+  study.asks.pop_front();
+  trial.trial.set_external(true);
+  Touch(trial);
+  if (study.first_attempt == absl::InfinitePast()) {
+    study.first_attempt = now_.wall;
+    Put(study);
+  }
+  Emit("trial.started", absl::StrCat("trial ", NameOf(study, trial), " was asked for"), &study,
+       &trial);
+  auto response = std::make_shared<v1::AskResponse>();
+  *response->mutable_trial() = View(trial, false);
+  if (!ask.request_id.empty()) {
+    PutRequest put{ask.request_id, "Ask", response->SerializeAsString()};
+    state_.requests[ask.request_id] = put;
+    state_.request_ages.emplace_back(now_.wall, ask.request_id);
+    out_->batch.push_back(std::move(put));
+  }
+  ReplyTo(ask.token, MessagePtr(response));
+}
+
+}  // namespace vlm::core

@@ -1,0 +1,98 @@
+// What the heart remembers. Plain records; every rule about them is in Core.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "server/core/io.h"
+#include "server/search/pruner.h"
+
+namespace vlm::core {
+
+struct StudyRecord {
+  v1::Study study;
+  v1::StudySpec spec;  // Empty for a study that another program made.
+  absl::Time first_attempt = absl::InfinitePast();
+  std::vector<int64_t> trial_ids;          // By number.
+  std::vector<search::TrialView> views;    // By number; what pruners and samplers see.
+  std::deque<int64_t> waiting;             // Numbers of WAITING trials, oldest first.
+  std::vector<int64_t> requeued;           // Trial ids whose next attempt is to be granted.
+  std::unique_ptr<search::Pruner> pruner;  // Null: none.
+  std::string sampler_state;
+  // At most one question to the sampler is open per study, so that numbers come in order.
+  bool question_open = false;
+  bool question_for_ask = false;
+  // A suggestion whose slot was taken meanwhile; used by the next grant.
+  std::optional<std::vector<v1::Param>> held;
+  struct PendingAsk {
+    Token token = 0;
+    std::string request_id;
+  };
+  std::deque<PendingAsk> asks;
+  int live_attempts = 0;
+};
+
+struct TrialRecord {
+  v1::Trial trial;
+  std::vector<int64_t> attempt_ids;
+  int64_t live_attempt = 0;  // 0 = none.
+  std::map<v1::FailureClass, int> failures;
+  absl::Duration not_before = absl::ZeroDuration();  // Backoff, monotonic.
+  absl::Duration last_progress = absl::ZeroDuration();
+  int64_t last_log_sequence = 0;
+  std::deque<v1::LogLine> log_tail;  // Newest lines, for `trial get`.
+  std::string enqueue_request;
+  bool fixed = false;  // WAITING with params given by a person.
+};
+
+// A worker's part of a gang.
+struct NodeRecord {
+  std::string worker_id;
+  std::vector<int32_t> ranks;
+  std::vector<int32_t> slots;
+  bool accepted = false;
+  bool finished = false;
+  v1::Outcome outcome;
+  absl::Duration lease_expiry;
+  int64_t last_sequence = 0;
+};
+
+struct AttemptRecord {
+  v1::Attempt attempt;
+  std::vector<NodeRecord> nodes;
+  v1::Command command;  // Newest order, sent again after a reconnect; UNSPECIFIED = none.
+  std::string rendezvous_host;
+  int32_t rendezvous_port = 0;
+};
+
+struct WorkerRecord {
+  v1::Worker worker;
+  SessionId session = 0;  // 0 = not attached.
+  std::string session_id;
+};
+
+struct State {
+  absl::btree_map<int64_t, StudyRecord> studies;
+  absl::flat_hash_map<std::string, int64_t> study_names;
+  absl::flat_hash_map<int64_t, std::unique_ptr<TrialRecord>> trials;
+  absl::flat_hash_map<int64_t, std::unique_ptr<AttemptRecord>> attempts;
+  absl::btree_map<int64_t, AttemptRecord*> live;  // Attempts that are not in an end state.
+  absl::btree_map<std::string, WorkerRecord> workers;
+  absl::flat_hash_map<SessionId, std::string> sessions;
+  absl::flat_hash_map<std::string, v1::Checkpoint> checkpoints;
+  absl::flat_hash_map<int64_t, std::vector<std::string>> trial_checkpoints;  // Oldest first.
+  absl::flat_hash_map<std::string, PutRequest> requests;
+  std::deque<std::pair<absl::Time, std::string>> request_ages;
+  int64_t last_study_id = 0;
+  int64_t last_trial_id = 0;
+  int64_t last_attempt_id = 0;
+  int64_t last_event_sequence = 0;
+};
+
+}  // namespace vlm::core

@@ -1,0 +1,283 @@
+// What people do with studies.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/config/config.h"
+#include "server/core/core.h"
+
+namespace vlm::core {
+namespace {
+
+constexpr size_t kMaxNameLength = 512;
+
+}  // namespace
+
+Core::Result Core::Submit(const SubmitCall& call) {
+  std::string name = !call.request.name().empty() ? call.request.name() : call.spec.name();
+  if (name.empty()) name = absl::StrCat("study-", state_.last_study_id + 1);
+  if (name.size() > kMaxNameLength) {
+    return absl::InvalidArgumentError(absl::StrCat("the study's name has ", name.size(),
+                                                   " characters; at most ", kMaxNameLength));
+  }
+  auto response = std::make_shared<v1::SubmitResponse>();
+  for (const v1::ConfigIssue& warning : call.warnings) *response->add_warnings() = warning;
+  *response->mutable_spec() = call.spec;
+  if (const auto it = state_.study_names.find(name); it != state_.study_names.end()) {
+    if (!call.request.if_not_exists()) {
+      return absl::AlreadyExistsError(absl::StrCat(
+          "a study named \"", name, "\" exists; give another with --name or delete that one"));
+    }
+    *response->mutable_study() = View(state_.studies.at(it->second));
+    response->set_existed(true);
+    return response;
+  }
+  if (absl::Status placeable = CheckPlaceable(call.spec); !placeable.ok()) return placeable;
+  StudyRecord record;
+  record.spec = call.spec;
+  record.spec.set_name(name);
+  v1::Study& study = record.study;
+  study.set_name(name);
+  study.set_state(call.request.paused() ? v1::STUDY_STATE_PAUSED : v1::STUDY_STATE_ACTIVE);
+  *study.mutable_directions() = call.spec.directions();
+  if (study.directions().empty()) study.add_directions(v1::DIRECTION_MINIMIZE);
+  study.set_metric(call.spec.metric());
+  study.mutable_create_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  study.set_n_trials(static_cast<int32_t>(call.spec.n_trials()));
+  study.set_timeout_s(call.spec.timeout_s());
+  study.set_parallelism(call.spec.parallelism());
+  study.set_config_hash(config::ConfigHash(call.spec));
+  study.set_owner(call.request.owner());
+  if (call.request.dry_run()) {
+    *response->mutable_study() = study;
+    return response;
+  }
+  auto pruner = search::MakePruner(record.spec.pruner());
+  if (!pruner.ok()) return pruner.status();
+  record.pruner = *std::move(pruner);
+  study.set_study_id(++state_.last_study_id);
+  state_.study_names[name] = study.study_id();
+  StudyRecord& kept = state_.studies[study.study_id()];
+  kept = std::move(record);
+  Put(kept);
+  AnnounceStudy(kept);
+  Emit("study.created", absl::StrCat("study ", name, " was submitted"), &kept, nullptr);
+  *response->mutable_study() = View(kept);
+  return response;
+}
+
+// Refuses what the attached workers could never run, even with every slot free.
+absl::Status Core::CheckPlaceable(const v1::StudySpec& spec) const {
+  const v1::ResourcesConfig& need = spec.train().resources();
+  const int world = std::max(1, need.world_size());
+  int total = 0;
+  int gpus = 0;
+  bool attached = false;
+  for (const auto& [id, worker] : state_.workers) {
+    if (worker.session == 0) continue;
+    attached = true;
+    int here = worker.worker.slots_size();
+    if (need.slots_per_node() > 0) here = std::min(here, need.slots_per_node());
+    total += here;
+    for (const v1::Slot& slot : worker.worker.slots()) gpus += slot.kind() == v1::SLOT_KIND_GPU;
+  }
+  if (!attached) return absl::OkStatus();
+  if (need.device() == v1::DEVICE_KIND_CUDA && gpus < world) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "resources.device is cuda with world_size ", world, ", but the attached workers have ",
+        gpus, " GPUs; add a GPU worker or set resources.device: cpu"));
+  }
+  if (total < world) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "resources.world_size is ", world, ", but the attached workers have ", total,
+        " usable slots in all; start workers with more slots or lower world_size"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Core::EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request) {
+  if (request.has_n_trials()) {
+    const auto used = static_cast<int64_t>(study.trial_ids.size());
+    if (request.n_trials() < used || request.n_trials() > 10'000'000) {
+      return absl::InvalidArgumentError(absl::StrCat("n_trials ", request.n_trials(),
+                                                     " is not within ", used,
+                                                     " (trials that exist) and 10000000"));
+    }
+    study.study.set_n_trials(static_cast<int32_t>(request.n_trials()));
+  }
+  if (request.has_timeout_s()) {
+    if (!(request.timeout_s() >= 0)) {
+      return absl::InvalidArgumentError("timeout_s must be 0 (none) or more");
+    }
+    study.study.set_timeout_s(request.timeout_s());
+  }
+  if (request.has_parallelism()) {
+    if (request.parallelism() < 0) return absl::InvalidArgumentError("parallelism must be >= 0");
+    study.study.set_parallelism(request.parallelism());
+  }
+  return absl::OkStatus();
+}
+
+Core::Result Core::UpdateStudy(const v1::UpdateStudyRequest& request) {
+  auto found = FindStudy(request.study());
+  if (!found.ok()) return found.status();
+  StudyRecord& study = **found;
+  const v1::StudyState state = study.study.state();
+  if (absl::Status edited = EditBudget(study, request); !edited.ok()) return edited;
+  const auto refuse = [&](absl::string_view what) {
+    return absl::FailedPreconditionError(absl::StrCat("study \"", study.study.name(), "\" is ",
+                                                      ShortName(state), " and cannot be ", what));
+  };
+  switch (request.action()) {
+    case v1::UpdateStudyRequest::ACTION_PAUSE:
+      if (IsEnd(state)) return refuse("paused");
+      if (state != v1::STUDY_STATE_PAUSED) SetStudyState(study, v1::STUDY_STATE_PAUSED, "");
+      break;
+    case v1::UpdateStudyRequest::ACTION_RESUME:
+      if (state == v1::STUDY_STATE_CANCELLED) return refuse("resumed");
+      if (state == v1::STUDY_STATE_COMPLETED && (!BudgetLeft(study) || TimedOut(study))) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("study \"", study.study.name(),
+                         "\" has used up its budget; raise n_trials or timeout_s to resume it"));
+      }
+      if (state != v1::STUDY_STATE_ACTIVE) SetStudyState(study, v1::STUDY_STATE_ACTIVE, "");
+      break;
+    case v1::UpdateStudyRequest::ACTION_CANCEL:
+      if (state == v1::STUDY_STATE_CANCELLED) break;
+      if (IsEnd(state)) return refuse("cancelled");
+      CancelStudy(study, v1::STUDY_STATE_CANCELLED, "cancelled by a person");
+      break;
+    default: Put(study); break;
+  }
+  auto response = std::make_shared<v1::UpdateStudyResponse>();
+  *response->mutable_study() = View(study);
+  return response;
+}
+
+void Core::SetStudyState(StudyRecord& study, v1::StudyState state, const std::string& reason) {
+  study.study.set_state(state);
+  study.study.set_reason(reason);
+  if (IsEnd(state)) {
+    study.study.mutable_end_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  } else {
+    study.study.clear_end_time();
+  }
+  Put(study);
+  Emit("study.state",
+       absl::StrCat("study ", study.study.name(), " is ", ShortName(state),
+                    reason.empty() ? "" : ": ", reason),
+       &study, nullptr);
+}
+
+void Core::CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason) {
+  const std::vector<int64_t> ids = study.trial_ids;
+  SetStudyState(study, end, reason);
+  study.held.reset();
+  study.requeued.clear();
+  study.waiting.clear();
+  for (int64_t id : ids) {
+    TrialRecord& trial = *state_.trials.at(id);
+    if (IsEnd(trial.trial.state())) continue;
+    if (trial.live_attempt != 0) {
+      Command(*state_.attempts.at(trial.live_attempt), v1::Command::ACTION_STOP, reason);
+    } else {
+      EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
+    }
+  }
+}
+
+Core::Result Core::DeleteStudy(const v1::DeleteStudyRequest& request) {
+  auto found = FindStudy(request.study());
+  if (!found.ok()) return found.status();
+  StudyRecord& study = **found;
+  if (study.live_attempts > 0 && !request.cancel()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("study \"", study.study.name(), "\" has ", study.live_attempts,
+                     " running attempts; cancel it first, or delete with --cancel"));
+  }
+  const int64_t study_id = study.study.study_id();
+  for (int64_t trial_id : study.trial_ids) {
+    TrialRecord& trial = *state_.trials.at(trial_id);
+    for (int64_t attempt_id : trial.attempt_ids) {
+      AttemptRecord& attempt = *state_.attempts.at(attempt_id);
+      if (!IsEnd(attempt.attempt.state())) {
+        MarkSlots(attempt, 0);
+        for (const NodeRecord& node : attempt.nodes) {
+          Fence(node.worker_id, attempt, "the study was deleted");
+        }
+        state_.live.erase(attempt_id);
+      }
+    }
+    for (const std::string& id : state_.trial_checkpoints[trial_id]) {
+      out_->effects.push_back(DropCheckpointFile{id});
+      state_.checkpoints.erase(id);
+    }
+    state_.trial_checkpoints.erase(trial_id);
+    for (int64_t attempt_id : trial.attempt_ids) state_.attempts.erase(attempt_id);
+    out_->effects.push_back(PublishLog{trial_id, {}, true});
+  }
+  for (const auto& ask : study.asks) {
+    ReplyTo(ask.token, absl::NotFoundError("the study was deleted"));
+  }
+  Emit("study.deleted", absl::StrCat("study ", study.study.name(), " was deleted"), &study,
+       nullptr);
+  out_->batch.push_back(vlm::core::DeleteStudy{study_id});
+  out_->effects.push_back(SearchForget{study_id});
+  for (int64_t trial_id : study.trial_ids) state_.trials.erase(trial_id);
+  state_.study_names.erase(study.study.name());
+  state_.studies.erase(study_id);
+  auto response = std::make_shared<v1::DeleteStudyResponse>();
+  response->set_study_id(study_id);
+  return response;
+}
+
+bool Core::TimedOut(const StudyRecord& study) const {
+  return study.study.timeout_s() > 0 && study.first_attempt != absl::InfinitePast() &&
+         now_.wall >= study.first_attempt + absl::Seconds(study.study.timeout_s());
+}
+
+bool Core::BudgetLeft(const StudyRecord& study) const {
+  return static_cast<int64_t>(study.trial_ids.size()) < study.study.n_trials();
+}
+
+// COMPLETED when nothing is left to grant and nothing runs; FAILED if not one trial came through.
+void Core::FinishStudyIfDone(StudyRecord& study) {
+  if (study.study.state() != v1::STUDY_STATE_ACTIVE || !study.spec.has_train()) return;
+  const bool timed_out = TimedOut(study);
+  if (study.live_attempts > 0) return;
+  if (!timed_out && (BudgetLeft(study) || !study.waiting.empty() || !study.requeued.empty())) {
+    return;
+  }
+  bool any_complete = false;
+  bool any_open = false;
+  std::string last_reason;
+  for (int64_t id : study.trial_ids) {
+    const v1::Trial& trial = state_.trials.at(id)->trial;
+    any_complete |= trial.state() == v1::TRIAL_STATE_COMPLETE;
+    any_open |= trial.state() == v1::TRIAL_STATE_RUNNING && trial.external();
+    if (trial.state() == v1::TRIAL_STATE_FAIL) last_reason = trial.reason();
+  }
+  if (any_open) return;
+  if (timed_out) {
+    for (int64_t id : study.trial_ids) {
+      TrialRecord& trial = *state_.trials.at(id);
+      if (!IsEnd(trial.trial.state())) {
+        EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, "the study's optimization_timeout passed");
+      }
+    }
+    study.waiting.clear();
+    study.requeued.clear();
+  }
+  for (const auto& ask : study.asks) {
+    ReplyTo(ask.token, absl::ResourceExhaustedError("the study's budget is used up"));
+  }
+  study.asks.clear();
+  if (any_complete || last_reason.empty()) {
+    SetStudyState(study, v1::STUDY_STATE_COMPLETED,
+                  timed_out ? "optimization_timeout has passed" : "");
+  } else {
+    SetStudyState(study, v1::STUDY_STATE_FAILED,
+                  absl::StrCat("no trial came through; the last one: ", last_reason));
+  }
+}
+
+}  // namespace vlm::core

@@ -1,0 +1,285 @@
+// The life of trials, and what people and outside programs do with them.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "server/core/core.h"
+
+namespace vlm::core {
+namespace {
+
+using nlohmann::json;
+
+json ToJson(const v1::ParamValue& value) {
+  switch (value.kind_case()) {
+    case v1::ParamValue::kFloatValue: return value.float_value();
+    case v1::ParamValue::kIntValue: return value.int_value();
+    case v1::ParamValue::kStringValue: return value.string_value();
+    case v1::ParamValue::kBoolValue: return value.bool_value();
+    default: return nullptr;
+  }
+}
+
+// Optuna keeps the values of an enqueued trial in this system attribute.
+constexpr char kFixedParams[] = "fixed_params";
+
+}  // namespace
+
+TrialRecord& Core::NewTrial(StudyRecord& study, v1::TrialState state,
+                            std::vector<v1::Param> params) {
+  auto record = std::make_unique<TrialRecord>();
+  v1::Trial& trial = record->trial;
+  trial.set_trial_id(++state_.last_trial_id);
+  trial.set_study_id(study.study.study_id());
+  trial.set_number(static_cast<int64_t>(study.trial_ids.size()));
+  trial.set_state(state);
+  trial.set_last_step(-1);
+  if (state == v1::TRIAL_STATE_WAITING) {
+    json fixed = json::object();
+    for (const v1::Param& param : params) fixed[param.name()] = ToJson(param.value());
+    (*trial.mutable_system_attributes())[kFixedParams] = fixed.dump();
+    study.waiting.push_back(trial.number());
+    record->fixed = true;
+  }
+  for (v1::Param& param : params) *trial.add_params() = std::move(param);
+  study.trial_ids.push_back(trial.trial_id());
+  TrialRecord& kept = *record;
+  state_.trials[trial.trial_id()] = std::move(record);
+  if (state == v1::TRIAL_STATE_RUNNING) {
+    kept.trial.mutable_start_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  }
+  Touch(kept);
+  return kept;
+}
+
+// A WAITING trial gets its remaining values and runs.
+void Core::StartTrial(StudyRecord& study, TrialRecord& trial, std::vector<v1::Param> params) {
+  trial.trial.clear_params();
+  for (v1::Param& param : params) *trial.trial.add_params() = std::move(param);
+  trial.trial.set_state(v1::TRIAL_STATE_RUNNING);
+  trial.trial.mutable_start_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  trial.fixed = false;
+  std::erase(study.waiting, trial.trial.number());
+  Touch(trial);
+}
+
+void Core::EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double> values,
+                    const std::string& reason) {
+  StudyRecord& study = StudyOf(trial);
+  trial.trial.set_state(state);
+  trial.trial.set_reason(reason);
+  trial.trial.clear_values();
+  for (double value : values) trial.trial.add_values(value);
+  trial.trial.mutable_end_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  std::erase(study.requeued, trial.trial.trial_id());
+  std::erase(study.waiting, trial.trial.number());
+  Touch(trial);
+  const double best_before = study.study.has_best_value() ? study.study.best_value() : NAN;
+  UpdateBest(study, trial);
+  const char* kind = state == v1::TRIAL_STATE_COMPLETE  ? "trial.completed"
+                     : state == v1::TRIAL_STATE_PRUNED ? "trial.pruned"
+                                                       : "trial.failed";
+  Emit(kind,
+       absl::StrCat("trial ", NameOf(study, trial), " is ", ShortName(state),
+                    reason.empty() ? "" : ": ", reason),
+       &study, &trial);
+  if (study.study.has_best_value() && study.study.best_value() != best_before) {
+    Emit("study.best", absl::StrCat("best value of ", study.study.name(), " is now ",
+                                    study.study.best_value()),
+         &study, nullptr);
+  }
+  out_->effects.push_back(PublishLog{trial.trial.trial_id(), {}, true});
+  if (state == v1::TRIAL_STATE_FAIL) HaltIfAllFailAlike(study);
+}
+
+void Core::UpdateBest(StudyRecord& study, const TrialRecord& trial) {
+  if (trial.trial.state() != v1::TRIAL_STATE_COMPLETE || trial.trial.values_size() != 1) return;
+  const double value = trial.trial.values(0);
+  const double sign = study.study.directions_size() > 0 &&
+                              study.study.directions(0) == v1::DIRECTION_MAXIMIZE
+                          ? -1
+                          : 1;
+  if (study.study.has_best_value() && sign * value >= sign * study.study.best_value()) return;
+  study.study.set_best_value(value);
+  study.study.set_best_trial_number(trial.trial.number());
+}
+
+// When the first k trials have all failed in the same way, more of them would too.
+void Core::HaltIfAllFailAlike(StudyRecord& study) {
+  const int k = study.spec.retry().halt_after();
+  if (study.study.state() != v1::STUDY_STATE_ACTIVE || k <= 0) return;
+  if (study.trial_ids.size() < static_cast<size_t>(k)) return;
+  v1::FailureClass common = v1::FAILURE_CLASS_UNSPECIFIED;
+  std::string reason;
+  for (int i = 0; i < k; ++i) {
+    const TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(i)]);
+    if (trial.trial.state() != v1::TRIAL_STATE_FAIL || trial.attempt_ids.empty()) return;
+    const v1::Attempt& last = state_.attempts.at(trial.attempt_ids.back())->attempt;
+    if (last.state() != v1::ATTEMPT_STATE_FAILED && last.state() != v1::ATTEMPT_STATE_LOST) return;
+    if (i > 0 && last.failure_class() != common) return;
+    common = last.failure_class();
+    reason = trial.trial.reason();
+  }
+  CancelStudy(study, v1::STUDY_STATE_FAILED,
+              absl::StrCat("its first ", k, " trials all failed with ", ShortName(common), ": ",
+                           reason));
+}
+
+// True when the value is new. A step's first value stays, as in Optuna.
+bool Core::AddIntermediate(TrialRecord& trial, int64_t step, double value) {
+  for (const v1::IntermediateValue& known : trial.trial.intermediate_values()) {
+    if (known.step() == step) return false;
+  }
+  v1::IntermediateValue* added = trial.trial.add_intermediate_values();
+  added->set_step(step);
+  added->set_value(value);
+  out_->batch.push_back(PutIntermediateValue{trial.trial.trial_id(), step, value});
+  return true;
+}
+
+Core::Result Core::EnqueueTrial(const v1::EnqueueTrialRequest& request) {
+  auto found = FindStudy(request.study());
+  if (!found.ok()) return found.status();
+  StudyRecord& study = **found;
+  if (IsEnd(study.study.state())) {
+    return absl::FailedPreconditionError(absl::StrCat("study \"", study.study.name(), "\" is ",
+                                                      ShortName(study.study.state())));
+  }
+  std::vector<v1::Param> params;
+  size_t known = 0;
+  for (const v1::SearchParam& space : study.spec.search_space()) {
+    const auto given = request.params().find(space.name());
+    if (given == request.params().end()) continue;
+    ++known;
+    auto internal = search::ToInternal(space.distribution(), given->second);
+    if (!internal.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(space.name(), ": ", internal.status().message()));
+    }
+    v1::Param param;
+    param.set_name(space.name());
+    *param.mutable_value() = given->second;
+    *param.mutable_distribution() = space.distribution();
+    params.push_back(std::move(param));
+  }
+  if (known != static_cast<size_t>(request.params().size())) {
+    for (const auto& [name, value] : request.params()) {
+      if (std::none_of(params.begin(), params.end(),
+                       [&](const v1::Param& p) { return p.name() == name; })) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("\"", name, "\" is not in the study's search space"));
+      }
+    }
+  }
+  TrialRecord& trial = NewTrial(study, v1::TRIAL_STATE_WAITING, std::move(params));
+  Emit("trial.enqueued", absl::StrCat("trial ", NameOf(study, trial), " waits"), &study, &trial);
+  auto response = std::make_shared<v1::EnqueueTrialResponse>();
+  *response->mutable_trial() = View(trial, false);
+  return response;
+}
+
+Core::Result Core::StopTrial(const v1::StopTrialRequest& request) {
+  auto found = FindTrial(request.trial());
+  if (!found.ok()) return found.status();
+  TrialRecord& trial = **found;
+  if (IsEnd(trial.trial.state())) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "trial ", NameOf(StudyOf(trial), trial), " is ", ShortName(trial.trial.state()), " already"));
+  }
+  if (trial.live_attempt != 0) {
+    Command(*state_.attempts.at(trial.live_attempt), v1::Command::ACTION_STOP, "stopped");
+  } else {
+    EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, "stopped");
+  }
+  auto response = std::make_shared<v1::StopTrialResponse>();
+  *response->mutable_trial() = View(trial, false);
+  return response;
+}
+
+Core::Result Core::RetryTrial(const v1::RetryTrialRequest& request) {
+  auto found = FindTrial(request.trial());
+  if (!found.ok()) return found.status();
+  TrialRecord& old = **found;
+  StudyRecord& study = StudyOf(old);
+  if (!IsEnd(old.trial.state())) {
+    return absl::FailedPreconditionError(absl::StrCat("trial ", NameOf(study, old), " is ",
+                                                      ShortName(old.trial.state()),
+                                                      "; only an ended trial can be run again"));
+  }
+  if (study.study.state() == v1::STUDY_STATE_CANCELLED) {
+    return absl::FailedPreconditionError("the study was cancelled");
+  }
+  // The copy does not eat into the budget of the search.
+  study.study.set_n_trials(study.study.n_trials() + 1);
+  std::vector<v1::Param> params(old.trial.params().begin(), old.trial.params().end());
+  const int64_t old_number = old.trial.number();
+  TrialRecord& trial = NewTrial(study, v1::TRIAL_STATE_WAITING, std::move(params));
+  (*trial.trial.mutable_system_attributes())["vlm:retry_of"] = absl::StrCat(old_number);
+  Touch(trial);
+  if (IsEnd(study.study.state())) {
+    SetStudyState(study, v1::STUDY_STATE_ACTIVE, "");
+  } else {
+    Put(study);
+  }
+  Emit("trial.enqueued",
+       absl::StrCat("trial ", NameOf(study, trial), " repeats number ", old_number), &study,
+       &trial);
+  auto response = std::make_shared<v1::RetryTrialResponse>();
+  *response->mutable_trial() = View(trial, false);
+  return response;
+}
+
+absl::StatusOr<TrialRecord*> Core::ExternalTrial(const std::string& text) {
+  auto found = FindTrial(text);
+  if (!found.ok()) return found.status();
+  TrialRecord& trial = **found;
+  if (!trial.trial.external()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("trial ", text, " is trained by a worker; only asked trials are told"));
+  }
+  if (trial.trial.state() != v1::TRIAL_STATE_RUNNING) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("trial ", text, " is ", ShortName(trial.trial.state())));
+  }
+  return &trial;
+}
+
+Core::Result Core::Tell(const v1::TellRequest& request) {
+  auto found = ExternalTrial(request.trial());
+  if (!found.ok()) return found.status();
+  TrialRecord& trial = **found;
+  if (!IsEnd(request.state())) {
+    return absl::InvalidArgumentError("state must be COMPLETE, PRUNED or FAIL");
+  }
+  std::vector<double> values(request.values().begin(), request.values().end());
+  if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); })) {
+    return absl::InvalidArgumentError("a value is NaN; tell FAIL instead");
+  }
+  const auto objectives = static_cast<size_t>(StudyOf(trial).study.directions_size());
+  if (request.state() == v1::TRIAL_STATE_COMPLETE && values.size() != objectives) {
+    return absl::InvalidArgumentError(absl::StrCat("the study has ", objectives,
+                                                   " objectives, the call ", values.size(),
+                                                   " values"));
+  }
+  if (request.state() == v1::TRIAL_STATE_FAIL) values.clear();
+  EndTrial(trial, request.state(), std::move(values), "");
+  auto response = std::make_shared<v1::TellResponse>();
+  *response->mutable_trial() = View(trial, false);
+  return response;
+}
+
+Core::Result Core::ReportValue(const v1::ReportValueRequest& request) {
+  auto found = ExternalTrial(request.trial());
+  if (!found.ok()) return found.status();
+  TrialRecord& trial = **found;
+  if (request.step() < 0) return absl::InvalidArgumentError("step must be 0 or more");
+  AddIntermediate(trial, request.step(), request.value());
+  StudyRecord& study = StudyOf(trial);
+  RefreshView(study, trial, true);
+  auto response = std::make_shared<v1::ReportValueResponse>();
+  response->set_should_prune(WantsPrune(study, trial));
+  return response;
+}
+
+}  // namespace vlm::core

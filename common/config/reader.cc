@@ -48,8 +48,8 @@ void Reader::IssueAt(Mark mark, const std::string& key, const std::string& messa
 void Reader::UnknownKey(const std::string& name, const YAML::Node& where) {
   std::vector<std::string> names = Sections();
   for (const Key& key : Keys()) names.emplace_back(key.name);
-  names.insert(names.end(), {"study.sampler", "study.pruner", "study.search_space",
-                             "optimizer.betas"});
+  names.insert(names.end(),
+               {"study.sampler", "study.pruner", "study.search_space", "optimizer.betas"});
   std::string near = Nearest(name, names);
   if (near.empty()) {
     // A key in the wrong section is found by its last part.
@@ -153,7 +153,9 @@ void Reader::ReadHeadSize(const Key& key, const YAML::Node& value) {
 void Reader::ReadDirections(const YAML::Node& value) {
   std::vector<YAML::Node> items;
   if (value.IsScalar()) items.push_back(value);
-  if (value.IsSequence()) items.assign(value.begin(), value.end());
+  if (value.IsSequence()) {
+    for (const YAML::Node& item : value) items.push_back(item);
+  }
   if (items.empty()) return Issue(value, "study.direction", "must be minimize or maximize", "");
   result_->spec.clear_directions();
   for (const YAML::Node& item : items) {
@@ -168,8 +170,7 @@ void Reader::ReadDirections(const YAML::Node& value) {
     }
   }
   if (items.size() > 1) {
-    Issue(value, "study.direction", "the built-in trainer has one objective",
-          "give one direction");
+    Issue(value, "study.direction", "the built-in trainer has one objective", "give one direction");
   }
 }
 

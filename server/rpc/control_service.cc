@@ -1,0 +1,134 @@
+#include "server/rpc/control_service.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "common/channel.h"
+#include "common/config/config.h"
+#include "server/rpc/lttb.h"
+
+namespace vlm::rpc {
+namespace {
+
+constexpr absl::Duration kLongestCall = absl::Seconds(30);
+
+absl::Duration TimeLeft(const grpc::ServerContext* context) {
+  const absl::Time deadline = absl::FromChrono(context->deadline());
+  return std::clamp(deadline - absl::Now(), absl::Milliseconds(1), kLongestCall);
+}
+
+int64_t ResidentBytes() {
+  int64_t pages = 0;
+  int64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+v1::ValidateResponse ToValidateResponse(const config::LoadResult& loaded) {
+  v1::ValidateResponse response;
+  for (const v1::ConfigIssue& issue : loaded.issues) *response.add_issues() = issue;
+  if (loaded.ok()) *response.mutable_spec() = loaded.spec;
+  return response;
+}
+
+}  // namespace
+
+template <typename Request, typename Response>
+grpc::Status ControlService::Pass(Context* context, const Request* request, Response* response) {
+  return ToGrpc(parts_.engine->CallInto(*request, TimeLeft(context), response));
+}
+
+grpc::Status ControlService::Submit(Context* context, const v1::SubmitRequest* request,
+                                    v1::SubmitResponse* response) {
+  const config::LoadResult loaded =
+      config::Load(request->config_text(), request->config_path(),
+                   {request->overrides().begin(), request->overrides().end()}, request->strict());
+  if (!loaded.ok()) {
+    const auto errors = std::count_if(loaded.issues.begin(), loaded.issues.end(),
+                                      [](const auto& issue) { return !issue.warning(); });
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                        absl::StrCat("the configuration has ", errors, " errors; the first: ",
+                                     config::FormatIssue(*std::find_if(
+                                         loaded.issues.begin(), loaded.issues.end(),
+                                         [](const auto& issue) { return !issue.warning(); }))),
+                        ToValidateResponse(loaded).SerializeAsString());
+  }
+  return ToGrpc(parts_.engine->CallInto(core::SubmitCall{*request, loaded.spec, loaded.issues},
+                                        TimeLeft(context), response));
+}
+
+grpc::Status ControlService::Validate(Context*, const v1::ValidateRequest* request,
+                                      v1::ValidateResponse* response) {
+  *response = ToValidateResponse(
+      config::Load(request->config_text(), request->config_path(),
+                   {request->overrides().begin(), request->overrides().end()}, request->strict()));
+  return grpc::Status::OK;
+}
+
+#define VLM_PASS(Method)                                                                    \
+  grpc::Status ControlService::Method(Context* context, const v1::Method##Request* request, \
+                                      v1::Method##Response* response) {                     \
+    return Pass(context, request, response);                                                \
+  }
+VLM_PASS(GetStudy)
+VLM_PASS(ListStudies)
+VLM_PASS(UpdateStudy)
+VLM_PASS(DeleteStudy)
+VLM_PASS(GetTrial)
+VLM_PASS(ListTrials)
+VLM_PASS(EnqueueTrial)
+VLM_PASS(StopTrial)
+VLM_PASS(RetryTrial)
+VLM_PASS(BestTrials)
+VLM_PASS(Ask)
+VLM_PASS(Tell)
+VLM_PASS(ReportValue)
+VLM_PASS(ListWorkers)
+VLM_PASS(ListCheckpoints)
+#undef VLM_PASS
+
+absl::StatusOr<int64_t> ControlService::TrialId(const std::string& name) {
+  v1::GetTrialResponse found;
+  const absl::Status status =
+      parts_.engine->CallInto(core::ResolveTrial{name}, kLongestCall, &found);
+  if (!status.ok()) return status;
+  return found.trial().trial_id();
+}
+
+grpc::Status ControlService::ReadMetrics(Context*, const v1::ReadMetricsRequest* request,
+                                         v1::ReadMetricsResponse* response) {
+  const auto trial_id = TrialId(request->trial());
+  if (!trial_id.ok()) return ToGrpc(trial_id.status());
+  auto series = parts_.store->ReadSeries(
+      *trial_id, {request->names().begin(), request->names().end()}, request->from_step());
+  if (!series.ok()) return ToGrpc(series.status());
+  for (v1::Series& one : *series) {
+    Thin(&one, request->max_points());
+    *response->add_series() = std::move(one);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status ControlService::GetProfile(Context*, const v1::GetProfileRequest* request,
+                                        v1::GetProfileResponse* response) {
+  const auto trial_id = TrialId(request->trial());
+  if (!trial_id.ok()) return ToGrpc(trial_id.status());
+  auto profiles = parts_.store->ReadProfiles(*trial_id);
+  if (!profiles.ok()) return ToGrpc(profiles.status());
+  *response = *std::move(profiles);
+  return grpc::Status::OK;
+}
+
+grpc::Status ControlService::GetStatus(Context* context, const v1::GetStatusRequest* request,
+                                       v1::GetStatusResponse* response) {
+  grpc::Status status = Pass(context, request, response);
+  response->set_rss_bytes(ResidentBytes());
+  response->set_database_bytes(parts_.store->FileBytes());
+  response->set_pid(getpid());
+  response->set_http_address(parts_.http_address);
+  return status;
+}
+
+}  // namespace vlm::rpc

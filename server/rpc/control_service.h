@@ -1,0 +1,65 @@
+// vlm.v1.Control: thin handlers that hand requests to the engine. Sync for unary calls, callback
+// reactors for Watch and TailLogs.
+#pragma once
+
+#include <functional>
+
+#include "server/rpc/hub.h"
+#include "server/task_thread.h"
+#include "vlm/v1/control.grpc.pb.h"
+
+namespace vlm::rpc {
+
+struct ControlParts {
+  server::Engine* engine = nullptr;
+  Hub* hub = nullptr;
+  storage::Store* store = nullptr;
+  server::TaskThread* reader = nullptr;  // Runs store reads for streams.
+  std::string http_address;
+};
+
+using ControlBase = v1::Control::WithCallbackMethod_Watch<
+    v1::Control::WithCallbackMethod_TailLogs<v1::Control::Service>>;
+
+class ControlService final : public ControlBase {
+ public:
+  explicit ControlService(ControlParts parts) : parts_(std::move(parts)) {}
+
+  using Context = grpc::ServerContext;
+  using Status = grpc::Status;
+  Status Submit(Context*, const v1::SubmitRequest*, v1::SubmitResponse*) override;
+  Status Validate(Context*, const v1::ValidateRequest*, v1::ValidateResponse*) override;
+  Status GetStudy(Context*, const v1::GetStudyRequest*, v1::GetStudyResponse*) override;
+  Status ListStudies(Context*, const v1::ListStudiesRequest*, v1::ListStudiesResponse*) override;
+  Status UpdateStudy(Context*, const v1::UpdateStudyRequest*, v1::UpdateStudyResponse*) override;
+  Status DeleteStudy(Context*, const v1::DeleteStudyRequest*, v1::DeleteStudyResponse*) override;
+  Status GetTrial(Context*, const v1::GetTrialRequest*, v1::GetTrialResponse*) override;
+  Status ListTrials(Context*, const v1::ListTrialsRequest*, v1::ListTrialsResponse*) override;
+  Status EnqueueTrial(Context*, const v1::EnqueueTrialRequest*, v1::EnqueueTrialResponse*) override;
+  Status StopTrial(Context*, const v1::StopTrialRequest*, v1::StopTrialResponse*) override;
+  Status RetryTrial(Context*, const v1::RetryTrialRequest*, v1::RetryTrialResponse*) override;
+  Status BestTrials(Context*, const v1::BestTrialsRequest*, v1::BestTrialsResponse*) override;
+  Status Ask(Context*, const v1::AskRequest*, v1::AskResponse*) override;
+  Status Tell(Context*, const v1::TellRequest*, v1::TellResponse*) override;
+  Status ReportValue(Context*, const v1::ReportValueRequest*, v1::ReportValueResponse*) override;
+  Status ListWorkers(Context*, const v1::ListWorkersRequest*, v1::ListWorkersResponse*) override;
+  Status ReadMetrics(Context*, const v1::ReadMetricsRequest*, v1::ReadMetricsResponse*) override;
+  Status GetProfile(Context*, const v1::GetProfileRequest*, v1::GetProfileResponse*) override;
+  Status ListCheckpoints(Context*, const v1::ListCheckpointsRequest*,
+                         v1::ListCheckpointsResponse*) override;
+  Status GetStatus(Context*, const v1::GetStatusRequest*, v1::GetStatusResponse*) override;
+
+  grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext*,
+                                                     const v1::WatchRequest*) override;
+  grpc::ServerWriteReactor<v1::TailLogsResponse>* TailLogs(grpc::CallbackServerContext*,
+                                                           const v1::TailLogsRequest*) override;
+
+ private:
+  template <typename Request, typename Response>
+  Status Pass(Context* context, const Request* request, Response* response);
+  absl::StatusOr<int64_t> TrialId(const std::string& name);
+
+  ControlParts parts_;
+};
+
+}  // namespace vlm::rpc

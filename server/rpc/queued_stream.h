@@ -1,0 +1,69 @@
+// A callback reactor with a bounded queue of outgoing messages. Send and Close never block.
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "common/mutex.h"
+#include "grpcpp/grpcpp.h"
+
+namespace vlm::rpc {
+
+// Base is grpc::ServerWriteReactor<Out> or grpc::ServerBidiReactor<In, Out>. The object deletes
+// itself in OnDone of the derived class. Thread-safe.
+template <typename Base, typename Out>
+class QueuedStream : public Base {
+ public:
+  explicit QueuedStream(size_t limit) : limit_(limit) {}
+
+  // False when the queue is full: the reader is too slow; the stream ends with RESOURCE_EXHAUSTED.
+  bool Send(Out message) {
+    MutexLock lock(mutex_);
+    if (finish_ || finished_) return true;
+    if (queue_.size() >= limit_) {
+      finish_ = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                             "this reader is too slow; resume from its last position");
+      queue_.resize(1);  // The message being written has to stay.
+      MaybeFinish();
+      return false;
+    }
+    queue_.push_back(std::move(message));
+    if (queue_.size() == 1) Base::StartWrite(&queue_.front());
+    return true;
+  }
+  // Ends the stream after what is queued.
+  void Close(grpc::Status status) {
+    MutexLock lock(mutex_);
+    if (!finish_) finish_ = std::move(status);
+    MaybeFinish();
+  }
+  void OnWriteDone(bool ok) override {
+    MutexLock lock(mutex_);
+    queue_.pop_front();
+    if (!ok) {
+      queue_.clear();
+      if (!finish_) finish_ = grpc::Status::CANCELLED;
+    }
+    if (!queue_.empty()) {
+      Base::StartWrite(&queue_.front());
+    } else {
+      MaybeFinish();
+    }
+  }
+  void OnCancel() override { Close(grpc::Status::CANCELLED); }
+
+ private:
+  void MaybeFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!finish_ || finished_ || !queue_.empty()) return;
+    finished_ = true;
+    Base::Finish(*finish_);
+  }
+
+  const size_t limit_;
+  Mutex mutex_;
+  std::deque<Out> queue_ ABSL_GUARDED_BY(mutex_);
+  std::optional<grpc::Status> finish_ ABSL_GUARDED_BY(mutex_);
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace vlm::rpc

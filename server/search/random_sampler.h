@@ -1,0 +1,32 @@
+// Uniform sampling with Optuna's transform (optuna/_transform.py, RandomSampler).
+#pragma once
+
+#include "server/search/random_source.h"
+#include "server/search/sampler.h"
+
+namespace vlm::search {
+
+// One internal value: one draw for a number, as many draws as choices for a category.
+double SampleUniform(const v1::Distribution& distribution, RandomSource& random);
+
+class RandomSampler final : public Sampler {
+ public:
+  explicit RandomSampler(uint32_t seed) : random_(seed) {}
+  absl::StatusOr<InternalParams> SampleRelative(const StudyView&, int64_t, const Space&) override {
+    return InternalParams{};
+  }
+  absl::StatusOr<double> SampleIndependent(const StudyView&, int64_t, const std::string&,
+                                           const v1::Distribution& distribution) override {
+    return SampleUniform(distribution, random_);
+  }
+  std::string State() const override { return random_.State(); }
+  absl::Status Restore(const std::string& state) override {
+    if (random_.Restore(state)) return absl::OkStatus();
+    return absl::DataLossError("not the state of a random sampler");
+  }
+
+ private:
+  RandomSource random_;
+};
+
+}  // namespace vlm::search

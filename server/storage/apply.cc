@@ -1,0 +1,215 @@
+#include "server/storage/apply.h"
+
+#include <algorithm>
+
+#include "absl/time/clock.h"
+#include "server/storage/blocks.h"
+#include "server/storage/optuna_rows.h"
+#include "vlm/v1/control.pb.h"
+
+namespace vlm::storage {
+namespace {
+
+// Rows of the vlm_* tables that hang on a study's trials.
+constexpr const char* kTrialTables[] = {"vlm_trials", "vlm_metric_blocks", "vlm_profiles",
+                                        "vlm_logs",   "vlm_checkpoints",   "vlm_attempts"};
+
+void BindBody(SQLite::Statement& s, int index, const google::protobuf::MessageLite& message) {
+  const std::string bytes = message.SerializeAsString();
+  s.bind(index, bytes.data(), static_cast<int>(bytes.size()));
+}
+
+void BindBytes(SQLite::Statement& s, int index, const std::string& bytes) {
+  s.bind(index, bytes.data(), static_cast<int>(bytes.size()));
+}
+
+struct Applier {
+  Connection& c;
+  IdMarks* marks;
+
+  void operator()(const core::PutStudy& m) {
+    marks->study = std::max(marks->study, m.study.study_id());
+    WriteStudyRows(c, m.study);
+    SQLite::Statement& s = c.Prepare(
+        "INSERT INTO vlm_studies (study_id, state, config_hash, spec, body, first_attempt_time) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (study_id) DO UPDATE SET state = excluded.state, "
+        "body = excluded.body, first_attempt_time = excluded.first_attempt_time");
+    s.bind(1, m.study.study_id());
+    s.bind(2, m.study.state());
+    s.bind(3, m.study.config_hash());
+    BindBody(s, 4, m.spec);
+    BindBody(s, 5, m.study);
+    s.bind(6, m.first_attempt_time);
+    s.exec();
+  }
+  void operator()(const core::DeleteStudy& m) {
+    SQLite::Statement& marks_of_attempts = c.Prepare(
+        "DELETE FROM vlm_report_marks WHERE attempt_id IN (SELECT attempt_id FROM vlm_attempts "
+        "JOIN trials USING (trial_id) WHERE study_id = ?)");
+    marks_of_attempts.bind(1, m.study_id);
+    marks_of_attempts.exec();
+    for (const char* table : kTrialTables) {
+      SQLite::Statement& s = c.Prepare(std::string("DELETE FROM ") + table +
+                                       " WHERE trial_id IN "
+                                       "(SELECT trial_id FROM trials WHERE study_id = ?)");
+      s.bind(1, m.study_id);
+      s.exec();
+    }
+    SQLite::Statement& s = c.Prepare("DELETE FROM vlm_studies WHERE study_id = ?");
+    s.bind(1, m.study_id);
+    s.exec();
+    DeleteStudyRows(c, m.study_id);
+  }
+  void operator()(const core::PutTrial& m) {
+    marks->trial = std::max(marks->trial, m.trial.trial_id());
+    WriteTrialRows(c, m.trial);
+    v1::Trial body = m.trial;  // What Optuna's tables have no column for.
+    body.clear_values();
+    body.clear_intermediate_values();
+    body.clear_attempts();
+    body.clear_checkpoint();
+    body.clear_user_attributes();
+    body.clear_system_attributes();
+    if (m.trial.state() != v1::TRIAL_STATE_WAITING) body.clear_params();
+    SQLite::Statement& s = c.Prepare(
+        "INSERT INTO vlm_trials (trial_id, body) VALUES (?, ?) "
+        "ON CONFLICT (trial_id) DO UPDATE SET body = excluded.body");
+    s.bind(1, m.trial.trial_id());
+    BindBody(s, 2, body);
+    s.exec();
+  }
+  void operator()(const core::PutIntermediateValue& m) {
+    WriteIntermediateValue(c, m.trial_id, m.step, m.value);
+  }
+  void operator()(const core::PutAttempt& m) {
+    marks->attempt = std::max(marks->attempt, m.attempt.attempt_id());
+    SQLite::Statement& s = c.Prepare(
+        "INSERT INTO vlm_attempts (attempt_id, trial_id, number, state, body) "
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (attempt_id) DO UPDATE SET state = excluded.state, "
+        "body = excluded.body");
+    s.bind(1, m.attempt.attempt_id());
+    s.bind(2, m.attempt.trial_id());
+    s.bind(3, m.attempt.number());
+    s.bind(4, m.attempt.state());
+    BindBody(s, 5, m.attempt);
+    s.exec();
+  }
+  void operator()(const core::ApplyReport& m) {
+    SQLite::Statement& mark = c.Prepare(
+        "INSERT INTO vlm_report_marks (attempt_id, node, sequence) VALUES (?, ?, ?) "
+        "ON CONFLICT (attempt_id, node) DO UPDATE SET sequence = excluded.sequence");
+    mark.bind(1, m.attempt_id);
+    mark.bind(2, m.node);
+    mark.bind(3, m.report.sequence());
+    mark.exec();
+    if (m.report.series_size() > 0) {
+      v1::Report points;
+      *points.mutable_series() = m.report.series();
+      SQLite::Statement& s =
+          c.Prepare("INSERT INTO vlm_metric_blocks (trial_id, attempt, data) VALUES (?, ?, ?)");
+      s.bind(1, m.trial_id);
+      s.bind(2, m.attempt_number);
+      BindBytes(s, 3, Pack(points));
+      s.exec();
+    }
+    if (m.report.phases_size() > 0 || m.report.profiles_size() > 0) {
+      v1::GetProfileResponse body;
+      *body.mutable_profiles() = m.report.profiles();
+      if (m.node == 0 && m.report.rank() == 0) *body.mutable_phases() = m.report.phases();
+      SQLite::Statement& s = c.Prepare("INSERT INTO vlm_profiles (trial_id, data) VALUES (?, ?)");
+      s.bind(1, m.trial_id);
+      BindBytes(s, 2, Pack(body));
+      s.exec();
+    }
+    if (m.report.log_lines_size() > 0) {
+      v1::TailLogsResponse lines;
+      *lines.mutable_lines() = m.report.log_lines();
+      SQLite::Statement& s = c.Prepare(
+          "INSERT OR REPLACE INTO vlm_logs (trial_id, first_sequence, last_sequence, data) "
+          "VALUES (?, ?, ?, ?)");
+      s.bind(1, m.trial_id);
+      s.bind(2, m.first_log_sequence);
+      s.bind(3, m.first_log_sequence + m.report.log_lines_size() - 1);
+      BindBytes(s, 4, Pack(lines));
+      s.exec();
+    }
+  }
+  void operator()(const core::PutWorker& m) {
+    SQLite::Statement& s = c.Prepare(
+        "INSERT INTO vlm_workers (worker_id, body) VALUES (?, ?) "
+        "ON CONFLICT (worker_id) DO UPDATE SET body = excluded.body");
+    s.bind(1, m.worker.worker_id());
+    BindBody(s, 2, m.worker);
+    s.exec();
+  }
+  void operator()(const core::PutCheckpoint& m) {
+    SQLite::Statement& s = c.Prepare(
+        "INSERT OR REPLACE INTO vlm_checkpoints (checkpoint_id, trial_id, step, sha256, "
+        "size_bytes, uri, body) VALUES (?, ?, ?, ?, ?, ?, ?)");
+    s.bind(1, m.checkpoint.checkpoint_id());
+    s.bind(2, m.checkpoint.trial_id());
+    s.bind(3, m.checkpoint.step());
+    s.bind(4, m.checkpoint.sha256());
+    s.bind(5, m.checkpoint.size_bytes());
+    s.bind(6, m.checkpoint.uri());
+    BindBody(s, 7, m.checkpoint);
+    s.exec();
+  }
+  void operator()(const core::DeleteCheckpoint& m) {
+    SQLite::Statement& s = c.Prepare("DELETE FROM vlm_checkpoints WHERE checkpoint_id = ?");
+    s.bind(1, m.checkpoint_id);
+    s.exec();
+  }
+  void operator()(const core::AppendEvent& m) {
+    marks->event = std::max(marks->event, m.event.sequence());
+    SQLite::Statement& s = c.Prepare(
+        "INSERT INTO vlm_events (sequence, study_id, trial_id, kind, message, body) "
+        "VALUES (?, ?, ?, ?, ?, ?)");
+    s.bind(1, m.event.sequence());
+    s.bind(2, m.event.study_id());
+    s.bind(3, m.event.trial_id());
+    s.bind(4, m.event.kind());
+    s.bind(5, m.event.message());
+    BindBody(s, 6, m.event);
+    s.exec();
+  }
+  void operator()(const core::PutRequest& m) {
+    SQLite::Statement& s = c.Prepare(
+        "INSERT OR REPLACE INTO vlm_requests (request_id, method, response, created_s) "
+        "VALUES (?, ?, ?, ?)");
+    s.bind(1, m.request_id);
+    s.bind(2, m.method);
+    BindBytes(s, 3, m.response);
+    s.bind(4, absl::ToUnixSeconds(absl::Now()));
+    s.exec();
+  }
+  void operator()(const core::PutSamplerState& m) {
+    SQLite::Statement& s = c.Prepare("UPDATE vlm_studies SET sampler_state = ? WHERE study_id = ?");
+    BindBytes(s, 1, m.state);
+    s.bind(2, m.study_id);
+    s.exec();
+  }
+};
+
+}  // namespace
+
+void Apply(Connection& c, const core::Mutation& mutation, IdMarks* marks) {
+  std::visit(Applier{c, marks}, mutation);
+}
+
+void WriteMarks(Connection& c, const IdMarks& marks) {
+  const std::pair<const char*, int64_t> rows[] = {{"last_study_id", marks.study},
+                                                  {"last_trial_id", marks.trial},
+                                                  {"last_attempt_id", marks.attempt},
+                                                  {"last_event", marks.event}};
+  for (const auto& [key, value] : rows) {
+    SQLite::Statement& s = c.Prepare(
+        "INSERT INTO vlm_meta (key, value) VALUES (?, ?) "
+        "ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)");
+    s.bind(1, key);
+    s.bind(2, value);
+    s.exec();
+  }
+}
+
+}  // namespace vlm::storage

@@ -1,0 +1,61 @@
+#include "server/storage/connection.h"
+
+#include <sqlite3.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace vlm::storage {
+namespace {
+
+constexpr int kBusyMillis = 10'000;  // Other programs write Optuna's tables for short moments.
+
+absl::StatusCode CodeOf(int error) {
+  switch (error & 0xff) {
+    case SQLITE_FULL:
+      return absl::StatusCode::kResourceExhausted;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::StatusCode::kDataLoss;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::StatusCode::kUnavailable;
+    case SQLITE_CANTOPEN:
+      return absl::StatusCode::kNotFound;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return absl::StatusCode::kPermissionDenied;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+}  // namespace
+
+Connection::Connection(const std::string& path, bool writable)
+    : database_(path,
+                writable ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE : SQLite::OPEN_READONLY) {
+  database_.setBusyTimeout(kBusyMillis);
+}
+
+SQLite::Statement& Connection::Prepare(const std::string& sql) {
+  auto& slot = statements_[sql];
+  if (slot == nullptr) slot = std::make_unique<SQLite::Statement>(database_, sql);
+  slot->reset();
+  slot->clearBindings();
+  return *slot;
+}
+
+absl::Status Guard(const std::string& what, const std::function<void()>& body) {
+  try {
+    body();
+    return absl::OkStatus();
+  } catch (const SQLite::Exception& e) {
+    std::string hint;
+    if ((e.getErrorCode() & 0xff) == SQLITE_FULL) hint = "; free some space on that disk";
+    return absl::Status(CodeOf(e.getErrorCode()), absl::StrCat(what, ": ", e.what(), hint));
+  } catch (const std::exception& e) {
+    return absl::DataLossError(absl::StrCat(what, ": ", e.what()));
+  }
+}
+
+}  // namespace vlm::storage

@@ -1,0 +1,194 @@
+#include "server/storage/load.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/search/sampler.h"
+#include "server/storage/optuna_rows.h"
+
+namespace vlm::storage {
+namespace {
+
+constexpr int64_t kRequestMemorySeconds = 24 * 3600;
+
+void ParseBody(const SQLite::Column& column, google::protobuf::MessageLite* message,
+               const std::string& what) {
+  if (!message->ParseFromArray(column.getBlob(), column.getBytes())) {
+    throw std::runtime_error(what + " is damaged");
+  }
+}
+
+void LoadStudies(Connection& c, core::Snapshot* out) {
+  absl::flat_hash_map<int64_t, size_t> index;
+  SQLite::Statement& s = c.Prepare(
+      "SELECT s.study_id, s.study_name, v.body, v.spec, v.first_attempt_time, v.sampler_state "
+      "FROM studies s LEFT JOIN vlm_studies v USING (study_id) ORDER BY s.study_id");
+  while (s.executeStep()) {
+    core::Snapshot::StudyRow& row = out->studies.emplace_back();
+    const std::string what = absl::StrCat("study ", s.getColumn(0).getInt64());
+    if (!s.getColumn(2).isNull()) {
+      ParseBody(s.getColumn(2), &row.study, what);
+      ParseBody(s.getColumn(3), &row.spec, what);
+      row.first_attempt_time = s.getColumn(4).getString();
+      row.sampler_state = s.getColumn(5).getString();
+    } else {
+      row.study.set_state(v1::STUDY_STATE_ACTIVE);  // Another program runs it.
+    }
+    row.study.set_study_id(s.getColumn(0).getInt64());
+    row.study.set_name(s.getColumn(1).getString());
+    row.study.clear_directions();
+    index[row.study.study_id()] = out->studies.size() - 1;
+    out->last_study_id = std::max(out->last_study_id, row.study.study_id());
+  }
+  SQLite::Statement& d =
+      c.Prepare("SELECT study_id, direction FROM study_directions ORDER BY study_id, objective");
+  while (d.executeStep()) {
+    const auto it = index.find(d.getColumn(0).getInt64());
+    if (it == index.end()) continue;
+    out->studies[it->second].study.add_directions(
+        d.getColumn(1).getString() == "MAXIMIZE" ? v1::DIRECTION_MAXIMIZE : v1::DIRECTION_MINIMIZE);
+  }
+}
+
+using TrialIndex = absl::flat_hash_map<int64_t, size_t>;
+
+v1::Trial* FindTrial(core::Snapshot* out, const TrialIndex& index, int64_t trial_id) {
+  const auto it = index.find(trial_id);
+  return it == index.end() ? nullptr : &out->trials[it->second];
+}
+
+void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index) {
+  SQLite::Statement& p = c.Prepare(
+      "SELECT trial_id, param_name, param_value, distribution_json FROM trial_params "
+      "ORDER BY param_id");
+  while (p.executeStep()) {
+    v1::Trial* trial = FindTrial(out, index, p.getColumn(0).getInt64());
+    if (trial == nullptr) continue;
+    const v1::Distribution distribution = ParseDistribution(p.getColumn(3).getString());
+    const auto value = search::ToExternal(distribution, p.getColumn(2).getDouble());
+    if (!value.ok()) {
+      throw std::runtime_error(absl::StrCat("trial ", trial->trial_id(), ", parameter ",
+                                            p.getColumn(1).getString(), ": ",
+                                            std::string(value.status().message())));
+    }
+    v1::Param& param = *trial->add_params();
+    param.set_name(p.getColumn(1).getString());
+    *param.mutable_value() = *value;
+    *param.mutable_distribution() = distribution;
+  }
+  SQLite::Statement& v = c.Prepare(
+      "SELECT trial_id, value, value_type FROM trial_values ORDER BY trial_id, objective");
+  while (v.executeStep()) {
+    v1::Trial* trial = FindTrial(out, index, v.getColumn(0).getInt64());
+    if (trial != nullptr) trial->add_values(ValueOf(v.getColumn(1), v.getColumn(2).getString()));
+  }
+  SQLite::Statement& i = c.Prepare(
+      "SELECT trial_id, step, intermediate_value, intermediate_value_type "
+      "FROM trial_intermediate_values ORDER BY trial_id, step");
+  while (i.executeStep()) {
+    v1::Trial* trial = FindTrial(out, index, i.getColumn(0).getInt64());
+    if (trial == nullptr) continue;
+    v1::IntermediateValue& value = *trial->add_intermediate_values();
+    value.set_step(i.getColumn(1).getInt64());
+    value.set_value(ValueOf(i.getColumn(2), i.getColumn(3).getString()));
+  }
+  for (const bool user : {true, false}) {
+    SQLite::Statement& a =
+        c.Prepare(absl::StrCat("SELECT trial_id, \"key\", value_json FROM ",
+                               user ? "trial_user_attributes" : "trial_system_attributes"));
+    while (a.executeStep()) {
+      v1::Trial* trial = FindTrial(out, index, a.getColumn(0).getInt64());
+      if (trial == nullptr) continue;
+      auto& map = user ? *trial->mutable_user_attributes() : *trial->mutable_system_attributes();
+      map[a.getColumn(1).getString()] = a.getColumn(2).getString();
+    }
+  }
+}
+
+void LoadTrials(Connection& c, core::Snapshot* out) {
+  TrialIndex index;
+  SQLite::Statement& s = c.Prepare(
+      "SELECT t.trial_id, t.study_id, t.number, t.state, t.datetime_start, t.datetime_complete, "
+      "v.body FROM trials t LEFT JOIN vlm_trials v USING (trial_id) ORDER BY t.trial_id");
+  while (s.executeStep()) {
+    v1::Trial& trial = out->trials.emplace_back();
+    if (!s.getColumn(6).isNull()) {
+      ParseBody(s.getColumn(6), &trial, absl::StrCat("trial ", s.getColumn(0).getInt64()));
+    } else {
+      trial.set_external(true);
+      trial.set_last_step(-1);
+    }
+    trial.set_trial_id(s.getColumn(0).getInt64());
+    trial.set_study_id(s.getColumn(1).getInt64());
+    trial.set_number(s.getColumn(2).getInt64());
+    trial.set_state(ParseTrialState(s.getColumn(3).getString()));
+    trial.clear_start_time();
+    trial.clear_end_time();
+    if (!s.getColumn(4).isNull()) {
+      ParseDateTime(s.getColumn(4).getString(), trial.mutable_start_time());
+    }
+    if (!s.getColumn(5).isNull()) {
+      ParseDateTime(s.getColumn(5).getString(), trial.mutable_end_time());
+    }
+    index[trial.trial_id()] = out->trials.size() - 1;
+    out->last_trial_id = std::max(out->last_trial_id, trial.trial_id());
+  }
+  LoadTrialValues(c, out, index);
+}
+
+void LoadOwnTables(Connection& c, core::Snapshot* out) {
+  SQLite::Statement& a = c.Prepare("SELECT body FROM vlm_attempts ORDER BY attempt_id");
+  while (a.executeStep()) ParseBody(a.getColumn(0), &out->attempts.emplace_back(), "an attempt");
+  SQLite::Statement& m = c.Prepare(
+      "SELECT attempt_id, node, sequence FROM vlm_report_marks JOIN vlm_attempts USING "
+      "(attempt_id) WHERE state < ?");
+  m.bind(1, v1::ATTEMPT_STATE_SUCCEEDED);
+  while (m.executeStep()) {
+    out->report_marks.push_back(
+        {m.getColumn(0).getInt64(), m.getColumn(1).getInt(), m.getColumn(2).getInt64()});
+  }
+  SQLite::Statement& w = c.Prepare("SELECT body FROM vlm_workers ORDER BY worker_id");
+  while (w.executeStep()) ParseBody(w.getColumn(0), &out->workers.emplace_back(), "a worker");
+  SQLite::Statement& k = c.Prepare("SELECT body FROM vlm_checkpoints");
+  while (k.executeStep()) {
+    ParseBody(k.getColumn(0), &out->checkpoints.emplace_back(), "a checkpoint");
+  }
+  const int64_t oldest = absl::ToUnixSeconds(absl::Now()) - kRequestMemorySeconds;
+  SQLite::Statement& r = c.Prepare(
+      "SELECT request_id, method, response FROM vlm_requests WHERE created_s >= ? "
+      "ORDER BY created_s");
+  r.bind(1, oldest);
+  while (r.executeStep()) {
+    out->requests.push_back(
+        {r.getColumn(0).getString(), r.getColumn(1).getString(), r.getColumn(2).getString()});
+  }
+  SQLite::Statement& l =
+      c.Prepare("SELECT trial_id, max(last_sequence) FROM vlm_logs GROUP BY trial_id");
+  while (l.executeStep()) {
+    out->log_marks.emplace_back(l.getColumn(0).getInt64(), l.getColumn(1).getInt64());
+  }
+  SQLite::Statement& marks = c.Prepare("SELECT key, value FROM vlm_meta");
+  while (marks.executeStep()) {
+    const std::string key = marks.getColumn(0).getString();
+    const int64_t value = marks.getColumn(1).getInt64();
+    if (key == "last_study_id") out->last_study_id = std::max(out->last_study_id, value);
+    if (key == "last_trial_id") out->last_trial_id = std::max(out->last_trial_id, value);
+    if (key == "last_attempt_id") out->last_attempt_id = value;
+    if (key == "last_event") out->last_event_sequence = value;
+  }
+}
+
+}  // namespace
+
+core::Snapshot LoadSnapshot(Connection& c) {
+  core::Snapshot out;
+  LoadStudies(c, &out);
+  LoadTrials(c, &out);
+  LoadOwnTables(c, &out);
+  return out;
+}
+
+}  // namespace vlm::storage

@@ -1,0 +1,167 @@
+#include "server/storage/migrations.h"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/status.h"
+
+namespace vlm::storage {
+namespace {
+
+constexpr char kAlembicHead[] = "v3.2.0.a";
+
+// Schema 12 of Optuna, which has not moved since 3.2. Constraints matter: Optuna's upserts need
+// the UNIQUE ones.
+constexpr char kOptunaTables[] = R"sql(
+CREATE TABLE studies (study_id INTEGER NOT NULL PRIMARY KEY, study_name VARCHAR(512) NOT NULL);
+CREATE TABLE version_info (version_info_id INTEGER NOT NULL PRIMARY KEY CHECK (version_info_id=1),
+  schema_version INTEGER, library_version VARCHAR(256));
+CREATE TABLE study_directions (study_direction_id INTEGER NOT NULL PRIMARY KEY,
+  direction VARCHAR(8) NOT NULL, study_id INTEGER NOT NULL REFERENCES studies (study_id),
+  objective INTEGER NOT NULL, UNIQUE (study_id, objective));
+CREATE TABLE study_user_attributes (study_user_attribute_id INTEGER NOT NULL PRIMARY KEY,
+  study_id INTEGER REFERENCES studies (study_id), "key" VARCHAR(512), value_json TEXT,
+  UNIQUE (study_id, "key"));
+CREATE TABLE study_system_attributes (study_system_attribute_id INTEGER NOT NULL PRIMARY KEY,
+  study_id INTEGER REFERENCES studies (study_id), "key" VARCHAR(512), value_json TEXT,
+  UNIQUE (study_id, "key"));
+CREATE TABLE trials (trial_id INTEGER NOT NULL PRIMARY KEY, number INTEGER,
+  study_id INTEGER REFERENCES studies (study_id), state VARCHAR(8) NOT NULL,
+  datetime_start DATETIME, datetime_complete DATETIME);
+CREATE TABLE trial_user_attributes (trial_user_attribute_id INTEGER NOT NULL PRIMARY KEY,
+  trial_id INTEGER REFERENCES trials (trial_id), "key" VARCHAR(512), value_json TEXT,
+  UNIQUE (trial_id, "key"));
+CREATE TABLE trial_system_attributes (trial_system_attribute_id INTEGER NOT NULL PRIMARY KEY,
+  trial_id INTEGER REFERENCES trials (trial_id), "key" VARCHAR(512), value_json TEXT,
+  UNIQUE (trial_id, "key"));
+CREATE TABLE trial_params (param_id INTEGER NOT NULL PRIMARY KEY,
+  trial_id INTEGER REFERENCES trials (trial_id), param_name VARCHAR(512), param_value FLOAT,
+  distribution_json TEXT, UNIQUE (trial_id, param_name));
+CREATE TABLE trial_values (trial_value_id INTEGER NOT NULL PRIMARY KEY,
+  trial_id INTEGER NOT NULL REFERENCES trials (trial_id), objective INTEGER NOT NULL,
+  value FLOAT, value_type VARCHAR(7) NOT NULL, UNIQUE (trial_id, objective));
+CREATE TABLE trial_intermediate_values (trial_intermediate_value_id INTEGER NOT NULL PRIMARY KEY,
+  trial_id INTEGER NOT NULL REFERENCES trials (trial_id), step INTEGER NOT NULL,
+  intermediate_value FLOAT, intermediate_value_type VARCHAR(7) NOT NULL, UNIQUE (trial_id, step));
+CREATE TABLE trial_heartbeats (trial_heartbeat_id INTEGER NOT NULL PRIMARY KEY,
+  trial_id INTEGER NOT NULL UNIQUE REFERENCES trials (trial_id), heartbeat DATETIME NOT NULL);
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,
+  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
+CREATE UNIQUE INDEX ix_studies_study_name ON studies (study_name);
+CREATE INDEX ix_trials_study_id ON trials (study_id);
+INSERT INTO version_info VALUES (1, 12, '5.0.0');
+INSERT INTO alembic_version VALUES ('v3.2.0.a');
+)sql";
+
+// Migration 1. Bodies are serialized messages of proto/vlm/v1; columns repeat what is searched.
+constexpr char kMigration1[] = R"sql(
+CREATE TABLE vlm_meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE vlm_studies (study_id INTEGER NOT NULL PRIMARY KEY, state INTEGER NOT NULL,
+  config_hash TEXT NOT NULL, spec BLOB NOT NULL, body BLOB NOT NULL,
+  first_attempt_time TEXT NOT NULL, sampler_state BLOB);
+CREATE TABLE vlm_trials (trial_id INTEGER NOT NULL PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE vlm_attempts (attempt_id INTEGER NOT NULL PRIMARY KEY, trial_id INTEGER NOT NULL,
+  number INTEGER NOT NULL, state INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (trial_id, number));
+CREATE TABLE vlm_report_marks (attempt_id INTEGER NOT NULL, node INTEGER NOT NULL,
+  sequence INTEGER NOT NULL, PRIMARY KEY (attempt_id, node)) WITHOUT ROWID;
+CREATE TABLE vlm_workers (worker_id TEXT NOT NULL PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE vlm_checkpoints (checkpoint_id TEXT NOT NULL PRIMARY KEY, trial_id INTEGER NOT NULL,
+  step INTEGER NOT NULL, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, uri TEXT NOT NULL,
+  body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX vlm_checkpoints_by_trial ON vlm_checkpoints (trial_id);
+CREATE TABLE vlm_events (sequence INTEGER NOT NULL PRIMARY KEY, study_id INTEGER NOT NULL,
+  trial_id INTEGER NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE vlm_requests (request_id TEXT NOT NULL PRIMARY KEY, method TEXT NOT NULL,
+  response BLOB NOT NULL, created_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE vlm_metric_blocks (block_id INTEGER NOT NULL PRIMARY KEY, trial_id INTEGER NOT NULL,
+  attempt INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE INDEX vlm_metric_blocks_by_trial ON vlm_metric_blocks (trial_id);
+CREATE TABLE vlm_profiles (profile_id INTEGER NOT NULL PRIMARY KEY, trial_id INTEGER NOT NULL,
+  data BLOB NOT NULL);
+CREATE INDEX vlm_profiles_by_trial ON vlm_profiles (trial_id);
+CREATE TABLE vlm_logs (trial_id INTEGER NOT NULL, first_sequence INTEGER NOT NULL,
+  last_sequence INTEGER NOT NULL, data BLOB NOT NULL,
+  PRIMARY KEY (trial_id, first_sequence)) WITHOUT ROWID;
+INSERT INTO vlm_meta VALUES ('schema', 1);
+)sql";
+
+int64_t Scalar(Connection& c, const std::string& sql) {
+  SQLite::Statement& s = c.Prepare(sql);
+  const int64_t value = s.executeStep() ? s.getColumn(0).getInt64() : 0;
+  s.reset();  // A statement that is not at its end keeps a read transaction open.
+  return value;
+}
+
+bool HasTable(Connection& c, const std::string& name) {
+  SQLite::Statement& s = c.Prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
+  s.bind(1, name);
+  const bool found = s.executeStep();
+  s.reset();
+  return found;
+}
+
+absl::Status CheckOwner(Connection& c, const std::string& path) {
+  if (!HasTable(c, "studies") || !HasTable(c, "trials") || !HasTable(c, "alembic_version")) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is a database of another program; name another --data directory"));
+  }
+  SQLite::Statement& s = c.Prepare("SELECT version_num FROM alembic_version");
+  const std::string revision = s.executeStep() ? s.getColumn(0).getString() : "none";
+  s.reset();
+  if (revision != kAlembicHead) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " has Optuna's schema ", revision, ", not ", kAlembicHead,
+                     "; run `optuna storage upgrade` on it, or update vlmctl"));
+  }
+  if (HasTable(c, "vlm_meta")) {
+    const int64_t version = Scalar(c, "SELECT value FROM vlm_meta WHERE key = 'schema'");
+    if (version > kSchemaVersion) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(path, " was written by a newer vlmctl (schema ", version,
+                       ", this one knows ", kSchemaVersion, "); update vlmctl"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Migrate(Connection& c, const std::string& path) {
+  absl::Status owner;
+  int64_t tables = 0;
+  int64_t version = 0;
+  RETURN_IF_ERROR(Guard(path, [&] {
+    tables = Scalar(c, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
+    if (tables > 0) owner = CheckOwner(c, path);
+    if (owner.ok() && HasTable(c, "vlm_meta")) {
+      version = Scalar(c, "SELECT value FROM vlm_meta WHERE key = 'schema'");
+    }
+  }));
+  RETURN_IF_ERROR(owner);
+  return Guard(path, [&] {
+    c.Execute("PRAGMA journal_mode = WAL");
+    c.Execute("PRAGMA synchronous = FULL");
+    if (tables == 0) {
+      SQLite::Transaction transaction(c.database());
+      c.Execute(kOptunaTables);
+      transaction.commit();
+    }
+    if (version < 1) {
+      if (tables > 0) {
+        const std::string backup = absl::StrCat(path, ".before-migration-1");
+        std::filesystem::remove(backup);
+        SQLite::Statement& vacuum = c.Prepare("VACUUM INTO ?");
+        vacuum.bind(1, backup);
+        vacuum.exec();
+        VLM_LOG_INFO("backed the study file up before its migration", {{"backup", backup}});
+      }
+      SQLite::Transaction transaction(c.database());
+      c.Execute(kMigration1);
+      transaction.commit();
+    }
+  });
+}
+
+}  // namespace vlm::storage

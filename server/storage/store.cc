@@ -1,0 +1,63 @@
+#include "server/storage/store.h"
+
+#include <filesystem>
+
+#include "common/status.h"
+#include "server/storage/load.h"
+#include "server/storage/migrations.h"
+#include "server/storage/parts.h"
+
+namespace vlm::storage {
+
+Store::Store() : parts_(std::make_unique<Parts>()) {}
+Store::~Store() = default;
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
+  std::unique_ptr<Store> store(new Store);
+  store->parts_->path = path;
+  RETURN_IF_ERROR(
+      Guard(path, [&] { store->parts_->writer = std::make_unique<Connection>(path, true); }));
+  RETURN_IF_ERROR(Migrate(*store->parts_->writer, path));
+  RETURN_IF_ERROR(Guard(path, [&] {
+    // Many small transactions: checkpoint the log in larger steps.
+    store->parts_->writer->Execute("PRAGMA wal_autocheckpoint = 2000");
+    MutexLock lock(store->parts_->read_mutex);
+    store->parts_->reader = std::make_unique<Connection>(path, false);
+  }));
+  return store;
+}
+
+absl::StatusOr<core::Snapshot> Store::Load() {
+  core::Snapshot snapshot;
+  RETURN_IF_ERROR(Guard(parts_->path, [&] { snapshot = LoadSnapshot(*parts_->writer); }));
+  parts_->marks = {snapshot.last_study_id, snapshot.last_trial_id, snapshot.last_attempt_id,
+                   snapshot.last_event_sequence};
+  return snapshot;
+}
+
+absl::Status Store::Commit(const std::vector<const core::Batch*>& batches) {
+  IdMarks marks = parts_->marks;
+  RETURN_IF_ERROR(Guard(parts_->path, [&] {
+    SQLite::Transaction transaction(parts_->writer->database(),
+                                    SQLite::TransactionBehavior::IMMEDIATE);
+    for (const core::Batch* batch : batches) {
+      for (const core::Mutation& mutation : *batch) Apply(*parts_->writer, mutation, &marks);
+    }
+    if (!(marks == parts_->marks)) WriteMarks(*parts_->writer, marks);
+    transaction.commit();
+  }));
+  parts_->marks = marks;
+  return absl::OkStatus();
+}
+
+int64_t Store::FileBytes() const {
+  int64_t bytes = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(parts_->path + suffix, error);
+    if (!error) bytes += static_cast<int64_t>(size);
+  }
+  return bytes;
+}
+
+}  // namespace vlm::storage

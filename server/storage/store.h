@@ -1,0 +1,51 @@
+// The study file: an Optuna 5 database (schema 12, alembic v3.2.0.a) with our own vlm_* tables
+// beside Optuna's. optuna.load_study and optuna-dashboard open it while it is in use.
+//
+// Errors: FAILED_PRECONDITION (another program's file, a newer version of ours),
+// RESOURCE_EXHAUSTED (disk full), DATA_LOSS (damaged), UNAVAILABLE (locked by another process for
+// too long), INTERNAL. Threading: Commit from one thread; reads from any.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/core/mutation.h"
+#include "vlm/v1/control.pb.h"
+
+namespace vlm::storage {
+
+class Store {
+ public:
+  // Makes the file, or migrates it after a backup beside it (PATH.before-migration-N).
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path);
+  ~Store();
+
+  // Everything the heart keeps in memory. Call once, before the first Commit.
+  absl::StatusOr<core::Snapshot> Load();
+
+  // All batches in one transaction, synced to disk before it returns. On an error nothing of them
+  // is stored.
+  absl::Status Commit(const std::vector<const core::Batch*>& batches);
+
+  // Points by step. Where attempts overlap (a resumed trial repeats steps) the newer one counts.
+  // `names` empty: all series.
+  absl::StatusOr<std::vector<v1::Series>> ReadSeries(int64_t trial_id,
+                                                     const std::vector<std::string>& names,
+                                                     int64_t from_step);
+  // Lines after a sequence, oldest first; `tail` > 0: only the last so many.
+  absl::StatusOr<std::vector<v1::LogLine>> ReadLogs(int64_t trial_id, int64_t after_sequence,
+                                                    int tail);
+  absl::StatusOr<v1::GetProfileResponse> ReadProfiles(int64_t trial_id);
+  // Bytes of the file and its write-ahead log.
+  int64_t FileBytes() const;
+
+ private:
+  Store();
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace vlm::storage

@@ -27,3 +27,28 @@ target_compile_options(vlm_torch INTERFACE
   "SHELL:-idirafter ${VLM_TORCH}/include/kineto")
 target_link_libraries(vlm_torch INTERFACE torch_cpu c10 Threads::Threads)
 target_link_options(vlm_torch INTERFACE "LINKER:-rpath,${VLM_TORCH}/lib" "LINKER:--allow-shlib-undefined")
+
+# torch/torch.h takes 20 s and 1.4 GB to compile, so every file of the trainer shares one precompiled
+# copy of it. -fpch-preprocess lets ccache work with it.
+file(WRITE ${CMAKE_BINARY_DIR}/torch_pch/torch_pch.cc "")
+add_library(vlm_torch_pch OBJECT ${CMAKE_BINARY_DIR}/torch_pch/torch_pch.cc)
+target_link_libraries(vlm_torch_pch PRIVATE vlm_torch vlm_warnings)
+target_precompile_headers(vlm_torch_pch PRIVATE <torch/torch.h>)
+target_compile_options(vlm_torch INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+
+# vlm_torch_library(NAME name SRCS a.cc ... [DEPS ...] [PRIVATE_DEPS ...]): a library of the trainer.
+# Its files start with the precompiled <torch/torch.h>; they still include what they use.
+function(vlm_torch_library)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  vlm_library(NAME ${ARG_NAME} SRCS ${ARG_SRCS} DEPS vlm_torch ${ARG_DEPS}
+              PRIVATE_DEPS ${ARG_PRIVATE_DEPS})
+  target_precompile_headers(${ARG_NAME} REUSE_FROM vlm_torch_pch)
+endfunction()
+
+# vlm_torch_test(...): vlm_test with the precompiled header; arguments as there.
+function(vlm_torch_test)
+  cmake_parse_arguments(ARG "" "NAME" "" ${ARGN})
+  vlm_test(${ARGV})
+  target_link_libraries(${ARG_NAME} PRIVATE vlm_torch)
+  target_precompile_headers(${ARG_NAME} REUSE_FROM vlm_torch_pch)
+endfunction()

@@ -2,7 +2,7 @@
 # Runs the tests of a built preset: test.sh PRESET [LABEL-REGEX]
 # Ends with "N passed, N failed", which .ci/run repeats.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 preset=$1
 labels=${2:-}
 args=(--test-dir "build/$preset" --output-on-failure --no-tests=error --output-junit "$PWD/build/$preset/junit.xml")

@@ -15,7 +15,9 @@ die() {
 check_system() {
   local id="" release=""
   if [ -r /etc/os-release ]; then
+    # shellcheck source=/dev/null
     id=$(. /etc/os-release && echo "${ID:-}")
+    # shellcheck source=/dev/null
     release=$(. /etc/os-release && echo "${VERSION_ID:-}")
   fi
   [ "$(uname -m)" = x86_64 ] ||
@@ -46,26 +48,38 @@ install_packages() {
     "${missing[@]}" || die "apt-get install failed; its message is above."
 }
 
+# Which list: 1 = what a CPU needs, 2 = plus what compiling the CUDA plugin needs, 3 = all.
+lists=(- torch-cpu torch-cuda-build torch-gpu)
+sizes=(- "550 MB" "750 MB" "3 GB")
+
 install_torch() {
-  local list=$1 dir=$2
-  local stamp=$dir/.installed-$(sha256sum "$list" | cut -c1-16)
-  if [ -e "$stamp" ]; then
+  local level=$1 dir=$2 have=0 stamp list aside
+  for stamp in 1 2 3; do
+    list=$here/${lists[stamp]}.txt
+    [ -e "$dir/.installed-$stamp-$(sha256sum "$list" | cut -c1-16)" ] && have=$stamp
+  done
+  if [ "$have" -ge "$level" ]; then
     say "LibTorch $version: in $dir"
     return
   fi
-  say "fetching LibTorch $version from PyPI into $dir (once; about $3)"
-  local aside=$dir.part.$$
+  list=$here/${lists[level]}.txt
+  say "fetching LibTorch $version from PyPI into $dir (once; about ${sizes[level]})"
+  aside=$dir.part.$$
   rm -rf "$dir".part.*
   mkdir -p "$aside"
-  # One platform tag a package: each of the three wheels names its own.
-  PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --no-compile --no-deps --no-cache-dir \
-    --only-binary=:all: --implementation cp --python-version 3.11 --abi cp311 --abi abi3 --abi none \
-    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_25_x86_64 \
-    --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform linux_x86_64 \
-    --platform any --require-hashes --target "$aside" -r "$list" ||
+  # Each wheel names the platform tag it was built for; pip takes what is listed here and nothing newer.
+  local tags=() tag
+  for tag in manylinux_2_28 manylinux_2_27 manylinux_2_25 manylinux_2_24 manylinux_2_18 manylinux_2_17 \
+    manylinux2014 manylinux_2_12 manylinux2010 manylinux_2_5 manylinux1 linux; do
+    tags+=(--platform "${tag}_x86_64")
+  done
+  PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet \
+    --no-compile --no-deps --no-cache-dir --only-binary=:all: --implementation cp \
+    --python-version 3.11 --abi cp311 --abi abi3 --abi none "${tags[@]}" --platform any \
+    --require-hashes --target "$aside" -r "$list" ||
     { rm -rf "$aside"; die "LibTorch could not be fetched from PyPI (pip's message is above)."; }
   [ -e "$aside/torch/lib/libtorch_cpu.so" ] || die "the wheel holds no torch/lib/libtorch_cpu.so"
-  touch "$aside/$(basename "$stamp")"
+  touch "$aside/.installed-$level-$(sha256sum "$list" | cut -c1-16)"
   rm -rf "$dir"
   mv "$aside" "$dir"
   say "LibTorch $version: ready"
@@ -79,13 +93,9 @@ if [ -n "${VLM_TORCH_DIR:-}" ]; then
   [ -e "$VLM_TORCH_DIR/torch/lib/libtorch_cpu.so" ] ||
     die "VLM_TORCH_DIR is '$VLM_TORCH_DIR' but there is no torch/lib/libtorch_cpu.so in it."
   say "LibTorch: using $VLM_TORCH_DIR"
-elif [ "${GPU:-0}" = 1 ]; then
-  install_torch "$here/torch-gpu.txt" "${XDG_CACHE_HOME:-$HOME/.cache}/vlmctl/libtorch-$version" "3 GB"
 else
-  dir=${XDG_CACHE_HOME:-$HOME/.cache}/vlmctl/libtorch-$version
-  if compgen -G "$dir/.installed-*" >/dev/null && [ -e "$dir/nvidia/nccl" ]; then
-    say "LibTorch $version: in $dir (with the GPU parts)"
-  else
-    install_torch "$here/torch-cpu.txt" "$dir" "550 MB"
-  fi
+  level=1
+  command -v nvcc >/dev/null && level=2
+  [ "${GPU:-0}" = 1 ] && level=3
+  install_torch $level "${XDG_CACHE_HOME:-$HOME/.cache}/vlmctl/libtorch-$version"
 fi

@@ -36,19 +36,26 @@ target_link_libraries(vlm_torch_pch PRIVATE vlm_torch vlm_warnings)
 target_precompile_headers(vlm_torch_pch PRIVATE <torch/torch.h>)
 target_compile_options(vlm_torch INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 
+# vlm_use_torch_pch(target ...): these start with the precompiled <torch/torch.h>; their files still
+# include what they use.
+function(vlm_use_torch_pch)
+  foreach(target ${ARGN})
+    target_link_libraries(${target} PRIVATE vlm_torch)
+    target_precompile_headers(${target} REUSE_FROM vlm_torch_pch)
+  endforeach()
+endfunction()
+
 # vlm_torch_library(NAME name SRCS a.cc ... [DEPS ...] [PRIVATE_DEPS ...]): a library of the trainer.
-# Its files start with the precompiled <torch/torch.h>; they still include what they use.
 function(vlm_torch_library)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
   vlm_library(NAME ${ARG_NAME} SRCS ${ARG_SRCS} DEPS vlm_torch ${ARG_DEPS}
               PRIVATE_DEPS ${ARG_PRIVATE_DEPS})
-  target_precompile_headers(${ARG_NAME} REUSE_FROM vlm_torch_pch)
+  vlm_use_torch_pch(${ARG_NAME})
 endfunction()
 
 # vlm_torch_test(...): vlm_test with the precompiled header; arguments as there.
 function(vlm_torch_test)
   cmake_parse_arguments(ARG "" "NAME" "" ${ARGN})
   vlm_test(${ARGV})
-  target_link_libraries(${ARG_NAME} PRIVATE vlm_torch)
-  target_precompile_headers(${ARG_NAME} REUSE_FROM vlm_torch_pch)
+  vlm_use_torch_pch(${ARG_NAME})
 endfunction()

@@ -1,1 +1,0 @@
-// Exists to build the precompiled torch/torch.h that the other targets reuse.

@@ -38,11 +38,25 @@ std::string TickLabel(double value, double step) {
 std::vector<Tick> LogTicks(const Scale& scale, int target) {
   const int first = static_cast<int>(std::ceil(std::log10(scale.low) - 1e-9));
   const int last = static_cast<int>(std::floor(std::log10(scale.high) + 1e-9));
-  const int stride = std::max(1, (last - first) / std::max(1, target) + 1);
+  const int stride = last - first < target ? 1 : (last - first) / std::max(1, target) + 1;
   std::vector<Tick> ticks;
-  for (int e = first; e <= last; e += last - first < target ? 1 : stride) {
+  for (int e = first; e <= last; e += stride) {
     const double value = std::pow(10, e);
     ticks.push_back({value, e >= -3 && e <= 5 ? absl::StrCat(value) : absl::StrCat("1e", e)});
+  }
+  return ticks;
+}
+
+// 1, 2, 3 and 5 times the powers of ten: for log scales of under two decades.
+std::vector<Tick> PartDecadeTicks(const Scale& scale) {
+  std::vector<Tick> ticks;
+  const int first = static_cast<int>(std::floor(std::log10(scale.low)));
+  for (int e = first; e <= first + 3; ++e) {
+    for (const int m : {1, 2, 3, 5}) {
+      const double value = m * std::pow(10, e);
+      if (value < scale.low || value > scale.high) continue;
+      ticks.push_back({value, absl::StrFormat("%g", value)});
+    }
   }
   return ticks;
 }
@@ -80,12 +94,13 @@ Scale MakeScale(const Range& range, bool log, double margin) {
 }
 
 std::vector<Tick> MakeTicks(const Scale& scale, int target, bool whole) {
-  if (scale.log && scale.high / scale.low >= 100) return LogTicks(scale, target);
+  const double ratio = scale.log ? scale.high / scale.low : 1;
+  if (ratio >= 100) return LogTicks(scale, target);
+  if (ratio >= 4) return PartDecadeTicks(scale);
   double step = NiceStep((scale.high - scale.low) / std::max(1, target));
   if (whole) step = std::max(1.0, step);
   std::vector<Tick> ticks;
   for (double k = std::ceil(scale.low / step - 1e-9); k * step <= scale.high + step * 1e-9; ++k) {
-    if (scale.log && k * step <= 0) continue;
     ticks.push_back({k * step, TickLabel(k * step, step)});
     if (ticks.size() > 50) break;
   }

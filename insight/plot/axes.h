@@ -39,7 +39,7 @@ struct Tick {
 };
 
 // About `target` ticks at 1, 2 or 5 times a power of ten, labels with equally many digits. Integers
-// only with `whole`. A log scale over at least two decades has powers of ten.
+// only with `whole`. A log scale has powers of ten, over less than two decades some between them.
 std::vector<Tick> MakeTicks(const Scale& scale, int target, bool whole);
 
 // The rectangle that holds the data, in pixels.

@@ -90,9 +90,15 @@ void DrawBestMark(Canvas* canvas, const Area& area, const Scale& x, const Scale&
   DrawShape(canvas, Shape::kRing, px, py, 8);
   const bool left_half = px < (area.left + area.right) / 2;
   const bool top_half = py < area.top + 30;
-  canvas->Text(px + (left_half ? 12 : -12), py + (top_half ? 20 : -12),
-               absl::StrFormat("trial %d: %.6g", best.number, best.value), 12,
-               left_half ? Align::kLeft : Align::kRight, true);
+  const std::string text = absl::StrFormat("trial %d: %.6g", best.number, best.value);
+  const double width = canvas->TextWidth(text, 12, true);
+  const double x0 = left_half ? px + 12 : px - 12 - width;
+  const double y0 = py + (top_half ? 20 : -12);
+  canvas->Set(kPaper, 0.85);  // Points below the text must not make it unreadable.
+  cairo_rectangle(canvas->cr(), x0 - 3, y0 - 12, width + 6, 16);
+  cairo_fill(canvas->cr());
+  canvas->Set(kInk);
+  canvas->Text(x0, y0, text, 12, Align::kLeft, true);
 }
 
 std::vector<LegendEntry> MakeLegend(const std::vector<HistoryTrial>& trials,

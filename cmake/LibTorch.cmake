@@ -59,3 +59,19 @@ function(vlm_torch_test)
   vlm_test(${ARGV})
   vlm_use_torch_pch(${ARG_NAME})
 endfunction()
+
+# The CUDA plugin needs the toolkit's headers and the NCCL headers of the wheel (make deps fetches
+# them where nvcc is); it is compiled and linked without a GPU.
+if(NOT VLM_BUILD_CUDA STREQUAL "OFF")
+  find_package(CUDAToolkit QUIET)
+  if(CUDAToolkit_FOUND AND EXISTS ${VLM_TORCH_DIR}/nvidia/nccl/include/nccl.h)
+    set(VLM_WITH_CUDA ON)
+    message(STATUS "CUDA plugin: on (toolkit ${CUDAToolkit_VERSION})")
+  elseif(VLM_BUILD_CUDA STREQUAL "AUTO")
+    set(VLM_WITH_CUDA OFF)
+    message(STATUS "CUDA plugin: off (needs the CUDA toolkit and NCCL's headers)")
+  else()
+    message(FATAL_ERROR "VLM_BUILD_CUDA is ON, but the CUDA toolkit or "
+            "${VLM_TORCH_DIR}/nvidia/nccl/include/nccl.h is missing: install the toolkit and run 'make deps'")
+  endif()
+endif()

@@ -82,7 +82,8 @@ absl::StatusOr<CheckpointInfo> ParseState(const std::string& path, const std::st
   } catch (const json::exception& error) {
     return Damaged(path, absl::StrCat("its metadata vlm.state: ", error.what()));
   }
-  if (info.step < 0 || info.world_size < 1) return Damaged(path, "its step or world size is negative");
+  if (info.step < 0 || info.world_size < 1)
+    return Damaged(path, "its step or world size is negative");
   return info;
 }
 
@@ -113,7 +114,7 @@ absl::StatusOr<v1::Checkpoint> SaveCheckpoint(const std::string& path, const Che
   v1::Checkpoint checkpoint;
   checkpoint.set_step(info.step);
   ASSIGN_OR_RETURN(*checkpoint.mutable_sha256(), Sha256File(path));
-  struct stat about{};
+  struct stat about {};
   if (stat(path.c_str(), &about) != 0) return absl::DataLossError(absl::StrCat(path, ": is gone"));
   checkpoint.set_size_bytes(about.st_size);
   checkpoint.set_uri(absl::StrCat("file://", std::filesystem::absolute(path).string()));

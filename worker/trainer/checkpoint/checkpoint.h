@@ -25,13 +25,13 @@
 namespace vlm::trainer {
 
 struct CheckpointInfo {
-  int64_t step = 0;           // Optimizer steps done; also the position in the order of batches.
-  v1::TrainConfig config;     // The trial's, parameters applied.
+  int64_t step = 0;        // Optimizer steps done; also the position in the order of batches.
+  v1::TrainConfig config;  // The trial's, parameters applied.
   int64_t model_vocab_size = 0;
-  std::string vocabulary;     // data::Vocabulary::ToJson.
-  int world_size = 1;         // Ranks whose generators are in the file.
+  std::string vocabulary;       // data::Vocabulary::ToJson.
+  int world_size = 1;           // Ranks whose generators are in the file.
   std::optional<double> value;  // Newest validation value.
-  double train_loss_sum = 0;  // Since the newest validation (metric train_loss).
+  double train_loss_sum = 0;    // Since the newest validation (metric train_loss).
   int64_t train_loss_count = 0;
 };
 
@@ -44,7 +44,8 @@ struct LoadedCheckpoint {
 // "<folder>/step-00000120.safetensors"
 std::string CheckpointPath(const std::string& folder, int64_t step);
 
-// Writes and hashes. Of the result: step, sha256, size_bytes, uri (file:///...), create_time, value.
+// Writes and hashes. Of the result: step, sha256, size_bytes, uri (file:///...), create_time,
+// value.
 absl::StatusOr<v1::Checkpoint> SaveCheckpoint(const std::string& path, const CheckpointInfo& info,
                                               const NamedTensors& tensors);
 

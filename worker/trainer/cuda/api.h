@@ -14,8 +14,8 @@ struct VlmCudaApi {
   int (*device_count)();  // 0: no device, or the driver refuses.
   // Name into `text` (cut to fit) and memory in bytes; 0 = ok, else `text` is the error.
   int (*describe)(int device, char* text, size_t size, int64_t* memory_bytes);
-  int (*synchronize)(int device);          // Waits for all work; 0 = ok.
-  int64_t (*peak_bytes)(int device);       // Most memory that tensors held so far.
+  int (*synchronize)(int device);     // Waits for all work; 0 = ok.
+  int64_t (*peak_bytes)(int device);  // Most memory that tensors held so far.
   // A c10d::ProcessGroupNCCL over `store` (a c10d::Store*, shared): a c10d::Backend* whose
   // reference the caller takes over, or null with the reason in `error`.
   void* (*make_nccl)(void* store, int rank, int size, int device, int64_t timeout_ms, char* error,

@@ -88,8 +88,8 @@ absl::StatusOr<c10::intrusive_ptr<c10d::Backend>> CudaPlugin::MakeNccl(
     std::chrono::milliseconds timeout) const {
   if (!loaded()) return NotLoaded();
   char error[kTextBytes] = {};
-  void* backend = api_->make_nccl(store.get(), rank, size, device, timeout.count(), error,
-                                  sizeof(error));
+  void* backend =
+      api_->make_nccl(store.get(), rank, size, device, timeout.count(), error, sizeof(error));
   if (backend == nullptr) return absl::UnavailableError(absl::StrCat("NCCL: ", error));
   return c10::intrusive_ptr<c10d::Backend>::reclaim(static_cast<c10d::Backend*>(backend));
 }

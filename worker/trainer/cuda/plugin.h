@@ -36,7 +36,7 @@ class CudaPlugin {
 
   int device_count() const;  // 0 while not loaded.
   absl::StatusOr<std::string> Describe(int device, int64_t* memory_bytes) const;
-  void Synchronize(const torch::Device& device) const;  // No-op for the CPU.
+  void Synchronize(const torch::Device& device) const;   // No-op for the CPU.
   int64_t PeakBytes(const torch::Device& device) const;  // 0 for the CPU.
   absl::StatusOr<c10::intrusive_ptr<c10d::Backend>> MakeNccl(
       const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, int device,

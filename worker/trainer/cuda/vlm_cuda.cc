@@ -37,8 +37,8 @@ int DeviceCount() {
 
 int Describe(int device, char* text, size_t size, int64_t* memory_bytes) {
   return Guarded(text, size, 1, [&] {
-    const cudaDeviceProp* properties = at::cuda::getDeviceProperties(
-        static_cast<c10::DeviceIndex>(device));
+    const cudaDeviceProp* properties =
+        at::cuda::getDeviceProperties(static_cast<c10::DeviceIndex>(device));
     std::snprintf(text, size, "%s", properties->name);
     *memory_bytes = static_cast<int64_t>(properties->totalGlobalMem);
     return 0;

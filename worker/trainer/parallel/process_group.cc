@@ -63,8 +63,8 @@ c10::intrusive_ptr<c10d::Backend> OpenGloo(const GroupOptions& options,
                                            const c10::intrusive_ptr<c10d::Store>& store) {
   auto gloo = c10d::ProcessGroupGloo::Options::create(options.timeout);
   gloo->threads = 2;
-  gloo->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(
-      AddressTowards(options.host, options.port)));
+  gloo->devices.push_back(
+      c10d::ProcessGroupGloo::createDeviceForHostname(AddressTowards(options.host, options.port)));
   return c10::make_intrusive<c10d::ProcessGroupGloo>(store, options.rank, options.world_size, gloo);
 }
 
@@ -90,10 +90,9 @@ absl::Status GroupError(const std::exception& error, const std::string& what) {
 absl::StatusOr<std::unique_ptr<ProcessGroup>> ProcessGroup::Create(const GroupOptions& options) {
   try {
     auto parts = std::make_unique<Parts>();
-    parts->store =
-        c10::make_intrusive<c10d::PrefixStore>("default_pg/", OpenStore(options));
-    parts->group = c10::make_intrusive<c10d::ProcessGroup>(parts->store, options.rank,
-                                                           options.world_size);
+    parts->store = c10::make_intrusive<c10d::PrefixStore>("default_pg/", OpenStore(options));
+    parts->group =
+        c10::make_intrusive<c10d::ProcessGroup>(parts->store, options.rank, options.world_size);
     if (options.nccl) {
       absl::StatusOr<c10::intrusive_ptr<c10d::Backend>> nccl = CudaPlugin::Get().MakeNccl(
           parts->store, options.rank, options.world_size, options.device.index(), options.timeout);
@@ -110,8 +109,8 @@ absl::StatusOr<std::unique_ptr<ProcessGroup>> ProcessGroup::Create(const GroupOp
     parts->group->setGroupName("default_pg");
     return std::unique_ptr<ProcessGroup>(new ProcessGroup(options, std::move(parts)));
   } catch (const std::exception& error) {
-    return GroupError(error, absl::StrCat("rank ", options.rank, " joining ", options.host, ":",
-                                          options.port));
+    return GroupError(
+        error, absl::StrCat("rank ", options.rank, " joining ", options.host, ":", options.port));
   }
 }
 

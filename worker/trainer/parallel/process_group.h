@@ -27,12 +27,12 @@ namespace vlm::trainer {
 struct GroupOptions {
   int rank = 0;
   int world_size = 1;
-  std::string host;              // Of rank 0's store.
+  std::string host;  // Of rank 0's store.
   int port = 0;
   std::optional<int> listen_fd;  // Rank 0: a bound and listening socket, taken over by the store.
   torch::Device device = torch::kCPU;
-  bool nccl = false;             // Needs the CUDA plugin; otherwise Gloo.
-  std::chrono::milliseconds timeout = std::chrono::minutes(10);  // Of one collective.
+  bool nccl = false;  // Needs the CUDA plugin; otherwise Gloo.
+  std::chrono::milliseconds timeout = std::chrono::minutes(10);      // Of one collective.
   std::chrono::milliseconds join_timeout = std::chrono::minutes(2);  // For all ranks to show up.
 };
 

@@ -46,8 +46,9 @@ class Dataset {
   ~Dataset();
 
   int64_t rows() const;
-  int64_t train_size() const;  // Training rows x data.repeat.
-  int64_t val_size() const;    // Validation rows; validation wraps around, a repeat adds nothing.
+  int64_t train_size() const;                 // Training rows x data.repeat.
+  int64_t repeat() const { return repeat_; }  // data.repeat
+  int64_t val_size() const;  // Validation rows; validation wraps around, a repeat adds nothing.
   // i in [0, train_size()) or [0, val_size()) -> row. Repeats never cross the split.
   int64_t TrainRow(int64_t i) const { return i % train_rows_; }
   int64_t ValRow(int64_t i) const { return val_begin_ + i; }

@@ -20,8 +20,8 @@ struct Picture {
   std::vector<uint8_t> rgb;  // Interleaved [height, width, 3].
 };
 
-// As Pillow's convert("RGB"): alpha is dropped, palettes and gray are spread, 16 bits lose their
-// low byte, EXIF rotation is not applied.
+// As Pillow's convert("RGB"): alpha is dropped, palettes and gray are spread, 16-bit colours
+// lose their low byte, 16-bit gray is cut at 255, EXIF rotation is not applied.
 // INVALID_ARGUMENT: no such format, damaged, truncated, or more than `max_pixels`.
 absl::StatusOr<Picture> DecodePicture(absl::string_view bytes,
                                       int64_t max_pixels = kDefaultMaxPixels);

@@ -1,0 +1,36 @@
+#include "worker/trainer/data/random_order.h"
+
+#include <numeric>
+#include <random>
+#include <utility>
+
+namespace vlm::data {
+namespace {
+
+// Finalizer of SplitMix64 (Steele, Lea, Flood 2014): neighbouring seeds share no bits afterwards.
+uint64_t Mix(uint64_t x) {
+  x += 0x9E3779B97F4A7C15;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+  return x ^ (x >> 31);
+}
+
+// Without bias: numbers of the incomplete last interval are drawn again.
+uint64_t Below(std::mt19937_64& engine, uint64_t n) {
+  const uint64_t rest = (0 - n) % n;  // 2^64 mod n
+  uint64_t x = engine();
+  while (x < rest) x = engine();
+  return x % n;
+}
+
+}  // namespace
+
+std::vector<int64_t> EpochOrder(uint64_t seed, int64_t epoch, int64_t n) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937_64 engine(Mix(Mix(seed) + static_cast<uint64_t>(epoch)));
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[Below(engine, i)]);
+  return order;
+}
+
+}  // namespace vlm::data

@@ -16,8 +16,8 @@ struct ShapesOptions {
   std::string out;  // Folder; made if missing. Gets captions.csv and pictures/NNNNN.png.
   int64_t n = 600;  // Pictures, 1..1,000,000.
   uint64_t seed = 0;
-  int image_size = 64;                         // Pixels per side, 16..1024.
-  std::function<void(int64_t done)> progress;  // Called after each picture; may be empty.
+  int image_size = 64;                                   // Pixels per side, 16..1024.
+  std::function<void(int64_t done)> progress = nullptr;  // Called after each picture; may be empty.
 };
 
 // captions.csv (image_path,caption) is written last and in one piece: if it is there, all is.

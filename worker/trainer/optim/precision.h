@@ -22,6 +22,9 @@ struct PrecisionPlan {
 // mixed on a CPU with neither avx512_bf16 nor AMX (hundreds of times slower than fp32 there) is run
 // as fp32 for mixed (with a note) and refused for bf16.
 absl::StatusOr<PrecisionPlan> PlanPrecision(const v1::TrainConfig& config, c10::DeviceType device);
+// The same for a CPU that multiplies bfloat16 in hardware or not: what the tests ask.
+absl::StatusOr<PrecisionPlan> PlanPrecision(const v1::TrainConfig& config, c10::DeviceType device,
+                                            bool cpu_multiplies_bf16);
 
 // Turns autocast on for the calling thread as long as it lives. Around the forward pass only.
 class AutocastGuard {

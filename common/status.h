@@ -18,12 +18,14 @@
 #define VLM_CONCAT_INNER_(a, b) a##b
 #define VLM_CONCAT_(a, b) VLM_CONCAT_INNER_(a, b)
 // ASSIGN_OR_RETURN(auto x, MakeX()): returns the error or assigns the value.
+// NOLINTBEGIN(bugprone-macro-parentheses): `lhs` may be a declaration.
 #define ASSIGN_OR_RETURN(lhs, expr) \
   ASSIGN_OR_RETURN_IMPL_(VLM_CONCAT_(vlm_status_or_, __LINE__), lhs, expr)
 #define ASSIGN_OR_RETURN_IMPL_(var, lhs, expr) \
   auto var = (expr);                           \
   if (!var.ok()) return var.status();          \
   lhs = *std::move(var)
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace vlm {
 

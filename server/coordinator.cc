@@ -27,6 +27,7 @@ namespace vlm::server {
 namespace {
 
 constexpr int kServerThreads = 64;
+constexpr int kPreloadedEvents = 1'000;
 constexpr absl::Duration kDrainTime = absl::Seconds(5);
 
 bool IsLocal(const std::string& host) {
@@ -36,7 +37,8 @@ bool IsLocal(const std::string& host) {
 // One coordinator per data directory: the lock goes with the process, however it ends.
 absl::StatusOr<int> LockDirectory(const std::string& dir) {
   std::error_code error;
-  std::filesystem::create_directories(dir, error);
+  const bool made = std::filesystem::create_directories(dir, error);
+  if (made && chmod(dir.c_str(), 0700) != 0) error.assign(errno, std::generic_category());
   if (error) {
     return absl::PermissionDeniedError(
         absl::StrCat("cannot make the data directory ", dir, ": ", error.message()));
@@ -82,6 +84,8 @@ absl::Status Coordinator::Parts::OpenStore(const CoordinatorOptions& options) {
   ASSIGN_OR_RETURN(auto opened, rpc::CheckpointFiles::Open(options.data_dir));
   files = std::make_unique<rpc::CheckpointFiles>(std::move(opened));
   hub = std::make_unique<rpc::Hub>([this](const std::string& id) { files->Remove(id); });
+  ASSIGN_OR_RETURN(auto events, store->ReadEvents(kPreloadedEvents));
+  hub->Preload(std::move(events));
   core::CoreOptions core_options;
   core_options.version = VLM_VERSION;
   core_options.data_dir = options.data_dir;
@@ -96,14 +100,7 @@ absl::Status Coordinator::Parts::OpenStore(const CoordinatorOptions& options) {
 
 absl::Status Coordinator::Parts::Serve(const CoordinatorOptions& options) {
   if (!options.http.empty()) {
-    ASSIGN_OR_RETURN(http, HttpServer::Start(options.http, [this] {
-                       absl::StatusOr<v1::GetStatusResponse> out = v1::GetStatusResponse();
-                       grpc::ServerContext context;
-                       v1::GetStatusRequest request;
-                       const auto status = control->GetStatus(&context, &request, &*out);
-                       if (!status.ok()) out = FromGrpc(status);
-                       return out;
-                     }));
+    ASSIGN_OR_RETURN(http, HttpServer::Bind(options.http));
   }
   rpc::ControlParts control_parts{engine.get(), hub.get(), store.get(), reader.get(),
                                   http ? http->address() : ""};
@@ -147,6 +144,7 @@ absl::Status Coordinator::Parts::Serve(const CoordinatorOptions& options) {
       addresses.push_back(absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]));
     }
   }
+  if (http != nullptr) http->Serve([this] { return control->Status(); });
   server->GetHealthCheckService()->SetServingStatus("vlm.v1.Control", true);
   server->GetHealthCheckService()->SetServingStatus("vlm.v1.Fleet", true);
   return absl::OkStatus();

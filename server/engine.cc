@@ -1,6 +1,13 @@
 #include "server/engine.h"
 
+#include <algorithm>
 #include <future>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/log.h"
+#include "common/status.h"
 
 namespace vlm::server {
 namespace {
@@ -9,6 +16,23 @@ namespace {
 constexpr absl::Duration kLongestSleep = absl::Seconds(30);
 // Stepping pauses while this many batches wait for the disk: back-pressure instead of memory.
 constexpr size_t kDeepWriter = 64;
+// Who waits for an answer looks this often whether the disk is the reason.
+constexpr absl::Duration kHealthCheck = absl::Milliseconds(500);
+
+// Studies and workers come and go rarely (info); trials often (debug); what was lost is a warning.
+void LogEvent(const v1::Event& event) {
+  LogLevel level = LogLevel::kDebug;
+  if (event.kind() == "trial.progress") return;
+  if (absl::StartsWith(event.kind(), "study.") || absl::StartsWith(event.kind(), "worker.")) {
+    level = event.kind() == "study.best" ? LogLevel::kDebug : LogLevel::kInfo;
+  }
+  if (absl::StartsWith(event.kind(), "attempt.") || event.kind() == "trial.failed" ||
+      event.kind() == "worker.lost" || event.kind() == "checkpoint.damaged") {
+    level = LogLevel::kWarning;
+  }
+  Log(level, event.message(),
+      {{"kind", event.kind()}, {"study", event.study_id()}, {"trial", event.trial_id()}});
+}
 
 }  // namespace
 
@@ -50,15 +74,30 @@ void Engine::CallAsync(core::CallBody body, Callback done) {
 }
 
 absl::StatusOr<MessagePtr> Engine::Call(core::CallBody body, absl::Duration timeout) {
+  // While the disk is full no answer could be durable: say so instead of letting callers wait.
+  if (absl::Status health = writer_.Health(); !health.ok()) {
+    return Annotate(health, "the coordinator cannot store anything now");
+  }
   auto promise = std::make_shared<std::promise<absl::StatusOr<MessagePtr>>>();
   auto future = promise->get_future();
   CallAsync(std::move(body), [promise](absl::StatusOr<MessagePtr> result) {
     promise->set_value(std::move(result));
   });
-  if (future.wait_for(absl::ToChronoMilliseconds(timeout)) != std::future_status::ready) {
-    return absl::DeadlineExceededError("the coordinator could not answer in time");
+  const absl::Time deadline = absl::Now() + timeout;
+  while (future.wait_until(absl::ToChronoTime(std::min(deadline, absl::Now() + kHealthCheck))) !=
+         std::future_status::ready) {
+    const absl::Status health = writer_.Health();
+    if (health.ok() && absl::Now() < deadline) continue;
+    return absl::DeadlineExceededError(
+        absl::StrCat("the coordinator could not answer in time; the outcome is not known",
+                     health.ok() ? "" : ": ", health.message()));
   }
   return future.get();
+}
+
+bool Engine::Ending() {
+  MutexLock lock(mutex_);
+  return ending_;
 }
 
 void Engine::Run() {
@@ -75,7 +114,7 @@ void Engine::Run() {
     }
     core::Output output = core_->Step({clock_.Monotonic(), clock_.Wall()}, std::move(inputs));
     if (!output.batch.empty() || !output.effects.empty()) Release(std::move(output));
-    while (writer_.Depth() > kDeepWriter) absl::SleepFor(absl::Milliseconds(1));
+    while (writer_.Depth() > kDeepWriter && !Ending()) absl::SleepFor(absl::Milliseconds(1));
   }
 }
 
@@ -107,7 +146,10 @@ void Engine::Deliver(core::Effect effect) {
     void operator()(core::Push& x) { e.sink_->OnPush(x.session, std::move(x.message)); }
     void operator()(core::CloseSession& x) { e.sink_->OnClose(x.session, std::move(x.status)); }
     void operator()(core::Ack& x) { e.sink_->OnAck(x.stream, std::move(x.ack)); }
-    void operator()(core::Publish& x) { e.sink_->OnEvent(x.event); }
+    void operator()(core::Publish& x) {
+      LogEvent(x.event);
+      e.sink_->OnEvent(x.event);
+    }
     void operator()(core::PublishLog& x) { e.sink_->OnLog(x); }
     void operator()(core::DropCheckpointFile& x) { e.sink_->OnDropCheckpoint(x.checkpoint_id); }
     void operator()(core::SearchStudy& x) { e.search_.Handle(std::move(x)); }

@@ -43,7 +43,8 @@ class Engine {
   void Post(core::Input input);
   // `done` runs on the writer's thread.
   void CallAsync(core::CallBody body, Callback done);
-  // Blocks. DEADLINE_EXCEEDED: the outcome is not known.
+  // Blocks. DEADLINE_EXCEEDED: the outcome is not known. RESOURCE_EXHAUSTED: the disk is full;
+  // nothing was done.
   absl::StatusOr<MessagePtr> Call(core::CallBody body, absl::Duration timeout);
   // The same with the concrete answer.
   template <typename Response>
@@ -56,6 +57,7 @@ class Engine {
 
  private:
   void Run();
+  bool Ending();
   void Release(core::Output output);
   void Deliver(core::Effect effect);
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/status.h"
 #include "httplib.h"
 #include "prometheus/gauge.h"
@@ -57,24 +58,11 @@ struct HttpServer::Impl {
 
 HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {}
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
-    const std::string& address, std::function<absl::StatusOr<v1::GetStatusResponse>()> status) {
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Bind(const std::string& address) {
   ASSIGN_OR_RETURN(const auto split, SplitAddress(address));
   std::unique_ptr<HttpServer> out(new HttpServer);
   Impl& impl = *out->impl_;
   impl.server.new_task_queue = [] { return new httplib::ThreadPool(2); };
-  impl.server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
-    response.set_content("ok\n", "text/plain");
-  });
-  impl.server.Get("/metrics", [status](const httplib::Request&, httplib::Response& response) {
-    const auto now = status();
-    if (!now.ok()) {
-      response.status = 503;
-      response.set_content(absl::StrCat(std::string(now.status().message()), "\n"), "text/plain");
-      return;
-    }
-    response.set_content(MetricsText(*now), "text/plain; version=0.0.4");
-  });
   int port = split.second;
   if (port == 0) {
     port = impl.server.bind_to_any_port(split.first.c_str());
@@ -85,14 +73,33 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", address, " for HTTP; is it in use?"));
   }
-  impl.address = absl::StrCat(split.first, ":", port);
-  impl.thread = std::thread([&impl] { impl.server.listen_after_bind(); });
+  const bool ipv6 = split.first.find(':') != std::string::npos;
+  impl.address = absl::StrCat(ipv6 ? "[" : "", split.first, ipv6 ? "]:" : ":", port);
   return out;
 }
 
+void HttpServer::Serve(std::function<absl::StatusOr<v1::GetStatusResponse>()> status) {
+  impl_->server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content("ok\n", "text/plain");
+  });
+  impl_->server.Get("/metrics", [status](const httplib::Request&, httplib::Response& response) {
+    const auto now = status();
+    if (!now.ok()) {
+      response.status = 503;
+      response.set_content(absl::StrCat(std::string(now.status().message()), "\n"), "text/plain");
+      return;
+    }
+    response.set_content(MetricsText(*now), "text/plain; version=0.0.4");
+  });
+  impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
+  // stop() before the listener runs would be lost.
+  while (!impl_->server.is_running()) absl::SleepFor(absl::Milliseconds(1));
+}
+
 HttpServer::~HttpServer() {
+  if (!impl_->thread.joinable()) return;
   impl_->server.stop();
-  if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->thread.join();
 }
 
 const std::string& HttpServer::address() const { return impl_->address; }

@@ -12,10 +12,10 @@ namespace vlm::server {
 
 class HttpServer {
  public:
-  // `address` is HOST:PORT, port 0 allowed. `status` is asked at each scrape.
-  // UNAVAILABLE: the address cannot be bound.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
-      const std::string& address, std::function<absl::StatusOr<v1::GetStatusResponse>()> status);
+  // Binds `address`: HOST:PORT, port 0 allowed. UNAVAILABLE: it cannot be bound.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Bind(const std::string& address);
+  // Answers from now on; `status` is asked at each scrape. Once.
+  void Serve(std::function<absl::StatusOr<v1::GetStatusResponse>()> status);
   ~HttpServer();
   const std::string& address() const;  // With the real port.
 

@@ -1,4 +1,6 @@
 // vlm-coordinator: holds the studies, picks configurations, hands trials to workers.
+#include <sys/stat.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -69,6 +71,7 @@ int main(int argc, char** argv) {
   }
   if (options.listen.empty()) options.listen = {"127.0.0.1:7747"};
   vlm::InitLog("vlm-coordinator", log_level.empty() ? "info" : log_level);
+  umask(0077);  // Studies and checkpoints are their owner's.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

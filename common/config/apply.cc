@@ -8,11 +8,16 @@ namespace {
 
 std::string AsText(const v1::ParamValue& value) {
   switch (value.kind_case()) {
-    case v1::ParamValue::kFloatValue: return absl::StrFormat("%.17g", value.float_value());
-    case v1::ParamValue::kIntValue: return absl::StrCat(value.int_value());
-    case v1::ParamValue::kStringValue: return value.string_value();
-    case v1::ParamValue::kBoolValue: return value.bool_value() ? "true" : "false";
-    default: return "null";
+    case v1::ParamValue::kFloatValue:
+      return absl::StrFormat("%.17g", value.float_value());
+    case v1::ParamValue::kIntValue:
+      return absl::StrCat(value.int_value());
+    case v1::ParamValue::kStringValue:
+      return value.string_value();
+    case v1::ParamValue::kBoolValue:
+      return value.bool_value() ? "true" : "false";
+    default:
+      return "null";
   }
 }
 
@@ -25,9 +30,8 @@ absl::Status ApplyParams(const google::protobuf::RepeatedPtrField<v1::Param>& pa
   absl::Status status;
   for (const v1::Param& param : params) {
     const Key* key = FindKey(param.name());
-    const std::string wrong = key == nullptr
-                                  ? "no such key"
-                                  : SetFromText(*key, AsText(param.value()), &spec);
+    const std::string wrong =
+        key == nullptr ? "no such key" : SetFromText(*key, AsText(param.value()), &spec);
     if (!wrong.empty() && status.ok()) {
       status = absl::InvalidArgumentError(absl::StrCat("parameter ", param.name(), ": ", wrong));
     }

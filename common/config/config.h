@@ -14,9 +14,9 @@ namespace vlm::config {
 inline constexpr size_t kMaxConfigBytes = 1 << 20;
 
 struct LoadResult {
-  v1::StudySpec spec;  // Complete, defaults filled in; meaningful only if ok().
+  v1::StudySpec spec;                   // Complete, defaults filled in; meaningful only if ok().
   std::vector<v1::ConfigIssue> issues;  // In file order.
-  bool ok() const;     // No issue, or warnings only.
+  bool ok() const;                      // No issue, or warnings only.
 };
 
 // `path` is where the text came from: it stands in issues, and a relative input_path starts at its

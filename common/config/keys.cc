@@ -21,8 +21,7 @@ constexpr double kMaxInt = 2147483647;
 
 std::string RangeText(const Key& key) {
   if (key.high == kInf) return absl::StrCat(key.open_low ? "> " : ">= ", key.low);
-  return absl::StrCat(key.open_low ? "(" : "[", key.low, ", ", key.high,
-                      key.open_high ? ")" : "]");
+  return absl::StrCat(key.open_low ? "(" : "[", key.low, ", ", key.high, key.open_high ? ")" : "]");
 }
 
 bool InRange(const Key& key, double value) {
@@ -258,7 +257,9 @@ std::string SetFromText(const Key& key, const std::string& text, v1::StudySpec* 
       }
       return absl::StrCat(shown, " is none of ", absl::StrJoin(texts, ", "));
     }
-    default: reflection->SetString(place.message, place.field, text); return "";
+    default:
+      reflection->SetString(place.message, place.field, text);
+      return "";
   }
 }
 

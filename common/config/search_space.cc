@@ -29,7 +29,9 @@ v1::ParamValue ValueFor(const FieldDescriptor& field, const std::string& text) {
     case FieldDescriptor::CPPTYPE_BOOL:
       value.set_bool_value(text == "true" || text == "yes" || text == "on" || text == "True");
       break;
-    default: value.set_string_value(text); break;
+    default:
+      value.set_string_value(text);
+      break;
   }
   return value;
 }
@@ -186,7 +188,9 @@ void Reader::DefaultSearchSpace() {
     v1::SearchParam* param = result_->spec.add_search_space();
     param->set_name(name);
     for (int64_t value : values) {
-      param->mutable_distribution()->mutable_categorical_distribution()->add_choices()
+      param->mutable_distribution()
+          ->mutable_categorical_distribution()
+          ->add_choices()
           ->set_int_value(value);
     }
   };

@@ -9,11 +9,16 @@ namespace {
 
 std::string Quoted(const v1::ParamValue& value) {
   switch (value.kind_case()) {
-    case v1::ParamValue::kFloatValue: return absl::StrFormat("%.17g", value.float_value());
-    case v1::ParamValue::kIntValue: return absl::StrCat(value.int_value());
-    case v1::ParamValue::kBoolValue: return value.bool_value() ? "true" : "false";
-    case v1::ParamValue::kStringValue: return absl::StrCat("'", value.string_value(), "'");
-    default: return "null";
+    case v1::ParamValue::kFloatValue:
+      return absl::StrFormat("%.17g", value.float_value());
+    case v1::ParamValue::kIntValue:
+      return absl::StrCat(value.int_value());
+    case v1::ParamValue::kBoolValue:
+      return value.bool_value() ? "true" : "false";
+    case v1::ParamValue::kStringValue:
+      return absl::StrCat("'", value.string_value(), "'");
+    default:
+      return "null";
   }
 }
 

@@ -68,7 +68,8 @@ std::string ShortName(v1::FailureClass failure_class) {
 std::string DrawAttemptMoves() {
   std::string out = "stateDiagram-v2\n";
   for (const AttemptMove& move : AttemptMoves()) {
-    const std::string from = move.from == v1::ATTEMPT_STATE_UNSPECIFIED ? "[*]" : ShortName(move.from);
+    const std::string from =
+        move.from == v1::ATTEMPT_STATE_UNSPECIFIED ? "[*]" : ShortName(move.from);
     absl::StrAppend(&out, "    ", from, " --> ", ShortName(move.to), ": ", move.when, "\n");
   }
   return out;

@@ -13,12 +13,30 @@ constexpr absl::Duration kLongestBackoff = absl::Seconds(60);
 
 int RetryBudget(const v1::RetryConfig& retry, v1::FailureClass failure_class) {
   switch (failure_class) {
-    case v1::FAILURE_CLASS_INFRA: return retry.infra();
-    case v1::FAILURE_CLASS_OUT_OF_MEMORY: return retry.out_of_memory();
-    case v1::FAILURE_CLASS_DIVERGED: return retry.diverged();
-    case v1::FAILURE_CLASS_USER_ERROR: return 0;
-    default: return retry.unknown();
+    case v1::FAILURE_CLASS_INFRA:
+      return retry.infra();
+    case v1::FAILURE_CLASS_OUT_OF_MEMORY:
+      return retry.out_of_memory();
+    case v1::FAILURE_CLASS_DIVERGED:
+      return retry.diverged();
+    case v1::FAILURE_CLASS_USER_ERROR:
+      return 0;
+    default:
+      return retry.unknown();
   }
+}
+
+// Why values cannot be a COMPLETE trial's (Optuna could not read the study any more), or nothing.
+std::string WrongValues(const StudyRecord& study, const std::vector<double>& values) {
+  const auto objectives = static_cast<size_t>(std::max(1, study.study.directions_size()));
+  if (values.size() != objectives) {
+    return absl::StrCat("the trainer gave ", values.size(), " values, the study has ", objectives,
+                        objectives == 1 ? " objective" : " objectives");
+  }
+  if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); })) {
+    return "its value is not a number";
+  }
+  return "";
 }
 
 }  // namespace
@@ -33,10 +51,10 @@ void Core::SetAttemptState(AttemptRecord& attempt, v1::AttemptState state) {
   }
   attempt.attempt.set_state(state);
   if (state == v1::ATTEMPT_STATE_RUNNING) {
-    attempt.attempt.mutable_start_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+    *attempt.attempt.mutable_start_time() = ToProto(now_.wall);
   }
   if (IsEnd(state)) {
-    attempt.attempt.mutable_end_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+    *attempt.attempt.mutable_end_time() = ToProto(now_.wall);
   }
   Put(attempt);
 }
@@ -44,11 +62,9 @@ void Core::SetAttemptState(AttemptRecord& attempt, v1::AttemptState state) {
 void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
                       v1::FailureClass failure_class, const std::string& reason,
                       std::vector<double> values) {
-  if (IsEnd(attempt.attempt.state())) return;
-  // A trainer that ends before its first report still ran.
-  if ((state == v1::ATTEMPT_STATE_SUCCEEDED || state == v1::ATTEMPT_STATE_PRUNED) &&
-      attempt.attempt.state() == v1::ATTEMPT_STATE_RENDEZVOUS) {
-    SetAttemptState(attempt, v1::ATTEMPT_STATE_RUNNING);
+  if (!MayMove(attempt.attempt.state(), state)) {
+    SetAttemptState(attempt, state);  // Says so in the log.
+    return;
   }
   attempt.attempt.set_failure_class(failure_class);
   attempt.attempt.set_reason(reason);
@@ -64,29 +80,23 @@ void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
   }
   switch (state) {
     case v1::ATTEMPT_STATE_SUCCEEDED:
-      if (values.empty() || std::any_of(values.begin(), values.end(),
-                                        [](double v) { return std::isnan(v); })) {
-        EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, "its value is not a number");
+      if (const std::string wrong = WrongValues(study, values); !wrong.empty()) {
+        EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, wrong);
       } else {
         EndTrial(trial, v1::TRIAL_STATE_COMPLETE, std::move(values), "");
       }
       return;
-    case v1::ATTEMPT_STATE_PRUNED: {
-      // As in Optuna the value of a pruned trial is its last intermediate value.
-      std::vector<double> last;
-      if (trial.trial.intermediate_values_size() > 0) {
-        const double value = trial.trial.intermediate_values().rbegin()->value();
-        if (!std::isnan(value)) last.push_back(value);
-      }
-      return EndTrial(trial, v1::TRIAL_STATE_PRUNED, std::move(last), reason);
-    }
-    case v1::ATTEMPT_STATE_STOPPED: return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
+    case v1::ATTEMPT_STATE_PRUNED:
+      return EndTrial(trial, v1::TRIAL_STATE_PRUNED, LastValue(trial), reason);
+    case v1::ATTEMPT_STATE_STOPPED:
+      return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
     case v1::ATTEMPT_STATE_PREEMPTED:
       if (IsEnd(study.study.state())) {
         return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, study.study.reason());
       }
       return Requeue(study, trial, absl::ZeroDuration(), reason);
-    default: return AfterFailure(study, trial, attempt);
+    default:
+      return AfterFailure(study, trial, attempt);
   }
 }
 
@@ -114,7 +124,8 @@ void Core::AfterFailure(StudyRecord& study, TrialRecord& trial, const AttemptRec
     delay = std::min(kLongestBackoff, absl::Seconds(study.spec.retry().backoff_s()) *
                                           std::pow(2.0, std::min(failed - 1, 10)));
   }
-  Requeue(study, trial, delay, absl::StrCat("attempt ", attempt.attempt.number(), " ended: ", reason));
+  Requeue(study, trial, delay,
+          absl::StrCat("attempt ", attempt.attempt.number(), " ended: ", reason));
 }
 
 void Core::Requeue(StudyRecord& study, TrialRecord& trial, absl::Duration delay,

@@ -5,8 +5,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace vlm::core {
-namespace {
-
 google::protobuf::Timestamp ToProto(absl::Time t) {
   google::protobuf::Timestamp out;
   const int64_t nanos = absl::ToUnixNanos(t);
@@ -15,7 +13,9 @@ google::protobuf::Timestamp ToProto(absl::Time t) {
   return out;
 }
 
-}  // namespace
+absl::Time FromProto(const google::protobuf::Timestamp& t) {
+  return absl::FromUnixSeconds(t.seconds()) + absl::Nanoseconds(t.nanos());
+}
 
 Core::Core(CoreOptions options, Snapshot snapshot, Now now, Output* at_start)
     : options_(std::move(options)), start_time_(now.wall), now_(now), out_(at_start) {
@@ -37,6 +37,7 @@ Output Core::Step(Now now, std::vector<Input> inputs) {
 }
 
 void Core::PassTime() {
+  EndSilentSessions();
   ExpireLeases();
   while (!state_.request_ages.empty() &&
          now_.wall - state_.request_ages.front().first > options_.request_memory) {
@@ -52,6 +53,10 @@ absl::Duration Core::NextDeadline() const {
     for (const NodeRecord& node : attempt->nodes) {
       if (!node.finished) next = std::min(next, node.lease_expiry);
     }
+  }
+  for (const auto& [id, worker] : state_.workers) {
+    if (worker.session == 0) continue;
+    next = std::min(next, worker.last_heard + options_.lease + absl::Milliseconds(1));
   }
   for (const auto& [id, study] : state_.studies) {
     for (int64_t trial_id : study.requeued) {
@@ -75,17 +80,24 @@ void Core::Handle(const FromWorker& input) {
   }
   const auto found = state_.sessions.find(input.session);
   if (found == state_.sessions.end()) {
-    out_->effects.push_back(
-        CloseSession{input.session, absl::InvalidArgumentError(
-                                        "the first message of a worker must be Hello")});
+    out_->effects.push_back(CloseSession{
+        input.session, absl::InvalidArgumentError("the first message of a worker must be Hello")});
     return;
   }
   WorkerRecord& worker = state_.workers.at(found->second);
+  worker.last_heard = now_.monotonic;
   switch (input.message.message_case()) {
-    case v1::WorkerMessage::kBeat: OnBeat(worker, input.message.beat()); break;
-    case v1::WorkerMessage::kOfferReply: OnOfferReply(worker, input.message.offer_reply()); break;
-    case v1::WorkerMessage::kGoodbye: OnGoodbye(worker, input.message.goodbye()); break;
-    default: break;
+    case v1::WorkerMessage::kBeat:
+      OnBeat(worker, input.message.beat());
+      break;
+    case v1::WorkerMessage::kOfferReply:
+      OnOfferReply(worker, input.message.offer_reply());
+      break;
+    case v1::WorkerMessage::kGoodbye:
+      OnGoodbye(worker, input.message.goodbye());
+      break;
+    default:
+      break;
   }
 }
 
@@ -163,14 +175,18 @@ void Core::Handle(const Call& call) {
     void operator()(const v1::GetStatusRequest&) { c.ReplyTo(t, c.GetStatus()); }
     void operator()(const v1::WatchRequest& x) { c.ReplyTo(t, c.WatchStart(x)); }
     void operator()(const ResolveTrial& x) { c.ReplyTo(t, c.GetTrial(x.trial)); }
-    void operator()(const FindCheckpoint& x) { c.ReplyTo(t, c.FindCheckpointById(x.checkpoint_id)); }
+    void operator()(const FindCheckpoint& x) {
+      c.ReplyTo(t, c.FindCheckpointById(x.checkpoint_id));
+    }
     void operator()(const CheckpointStored& x) { c.ReplyTo(t, c.StoreCheckpoint(x)); }
+    void operator()(const CheckpointDamaged& x) { c.Forget(x); }
     void operator()(const CheckUpload& x) {
       if (c.LiveAttempt(x.attempt_id, x.epoch) != nullptr) {
         return c.ReplyTo(t, MessagePtr(new v1::GetStatusResponse));
       }
-      c.ReplyTo(t, absl::FailedPreconditionError(absl::StrCat(
-                       "attempt ", x.attempt_id, " epoch ", x.epoch, " no longer holds its lease")));
+      c.ReplyTo(t,
+                absl::FailedPreconditionError(absl::StrCat("attempt ", x.attempt_id, " epoch ",
+                                                           x.epoch, " no longer holds its lease")));
     }
   };
   std::visit(Visitor{*this, t}, call.body);
@@ -221,7 +237,8 @@ void Core::Put(const StudyRecord& study) {
 
 void Core::Put(const TrialRecord& trial) { out_->batch.push_back(PutTrial{trial.trial}); }
 void Core::Put(const AttemptRecord& attempt) {
-  out_->batch.push_back(PutAttempt{attempt.attempt});
+  out_->batch.push_back(PutAttempt{attempt.attempt, attempt.command, attempt.rendezvous_host,
+                                   attempt.rendezvous_port});
 }
 
 void Core::Touch(TrialRecord& trial) {
@@ -272,13 +289,33 @@ void Core::RestoreTrials(Snapshot& snapshot) {
     study.trial_ids.push_back(t.trial_id());
     if (t.state() == v1::TRIAL_STATE_WAITING) {
       study.waiting.push_back(t.number());
-      record->fixed = true;
     }
     state_.trials[t.trial_id()] = std::move(record);
   }
-  for (v1::Attempt& attempt : snapshot.attempts) {
+  RestoreAttempts(snapshot);
+  RestoreCheckpoints(snapshot);
+  for (auto& [id, study] : state_.studies) {
+    AnnounceStudy(study);
+    for (int64_t trial_id : study.trial_ids) {
+      TrialRecord& trial = *state_.trials.at(trial_id);
+      RefreshView(study, trial, true);
+      UpdateBest(study, trial);
+      // A running trial without an attempt was waiting for its next one.
+      if (trial.trial.state() == v1::TRIAL_STATE_RUNNING && trial.live_attempt == 0 &&
+          !trial.trial.external() && study.spec.has_train()) {
+        study.requeued.push_back(trial_id);
+      }
+    }
+  }
+}
+
+void Core::RestoreAttempts(Snapshot& snapshot) {
+  for (PutAttempt& row : snapshot.attempts) {
     auto record = std::make_unique<AttemptRecord>();
-    record->attempt = std::move(attempt);
+    record->attempt = std::move(row.attempt);
+    record->command = std::move(row.command);
+    record->rendezvous_host = std::move(row.rendezvous_host);
+    record->rendezvous_port = row.rendezvous_port;
     TrialRecord& trial = TrialOf(*record);
     trial.attempt_ids.push_back(record->attempt.attempt_id());
     if (record->attempt.state() == v1::ATTEMPT_STATE_FAILED ||
@@ -307,36 +344,35 @@ void Core::RestoreTrials(Snapshot& snapshot) {
     const auto found = state_.live.find(mark.attempt_id);
     if (found == state_.live.end()) continue;
     if (static_cast<size_t>(mark.node) >= found->second->nodes.size()) continue;
-    found->second->nodes[static_cast<size_t>(mark.node)].last_sequence = mark.sequence;
+    NodeRecord& node = found->second->nodes[static_cast<size_t>(mark.node)];
+    node.last_sequence = mark.sequence;
+    node.finished = mark.finished;
+    node.outcome = mark.outcome;
+    if (mark.node != 0) continue;
+    TrialRecord& trial = TrialOf(*found->second);
+    if (mark.last_step > 0) {
+      found->second->attempt.set_last_step(mark.last_step);
+      trial.trial.set_last_step(mark.last_step);
+    }
+    if (mark.total_steps > 0) trial.trial.set_total_steps(mark.total_steps);
   }
   for (const auto& [trial_id, sequence] : snapshot.log_marks) {
     const auto found = state_.trials.find(trial_id);
     if (found != state_.trials.end()) found->second->last_log_sequence = sequence;
   }
-  std::sort(snapshot.checkpoints.begin(), snapshot.checkpoints.end(),
-            [](const auto& a, const auto& b) {
-              return std::make_pair(a.attempt_id(), a.step()) <
-                     std::make_pair(b.attempt_id(), b.step());
-            });
+}
+
+void Core::RestoreCheckpoints(Snapshot& snapshot) {
+  std::sort(
+      snapshot.checkpoints.begin(), snapshot.checkpoints.end(), [](const auto& a, const auto& b) {
+        return std::make_pair(a.attempt_id(), a.step()) < std::make_pair(b.attempt_id(), b.step());
+      });
   for (v1::Checkpoint& checkpoint : snapshot.checkpoints) {
     const auto found = state_.trials.find(checkpoint.trial_id());
     if (found == state_.trials.end()) continue;
     *found->second->trial.mutable_checkpoint() = checkpoint;
     state_.trial_checkpoints[checkpoint.trial_id()].push_back(checkpoint.checkpoint_id());
     state_.checkpoints[checkpoint.checkpoint_id()] = std::move(checkpoint);
-  }
-  for (auto& [id, study] : state_.studies) {
-    AnnounceStudy(study);
-    for (int64_t trial_id : study.trial_ids) {
-      TrialRecord& trial = *state_.trials.at(trial_id);
-      RefreshView(study, trial, true);
-      UpdateBest(study, trial);
-      // A running trial without an attempt was waiting for its next one.
-      if (trial.trial.state() == v1::TRIAL_STATE_RUNNING && trial.live_attempt == 0 &&
-          !trial.trial.external() && study.spec.has_train()) {
-        study.requeued.push_back(trial_id);
-      }
-    }
   }
 }
 

@@ -29,6 +29,9 @@ struct CoreOptions {
   std::string data_dir;
 };
 
+google::protobuf::Timestamp ToProto(absl::Time t);
+absl::Time FromProto(const google::protobuf::Timestamp& t);
+
 // Not thread-safe: one engine thread steps it.
 class Core {
  public:
@@ -49,6 +52,8 @@ class Core {
   // core.cc
   void Restore(Snapshot snapshot);
   void RestoreTrials(Snapshot& snapshot);
+  void RestoreAttempts(Snapshot& snapshot);
+  void RestoreCheckpoints(Snapshot& snapshot);
   void Handle(const Call& call);
   void Handle(const FromWorker& input);
   void Handle(const SessionClosed& input);
@@ -70,8 +75,11 @@ class Core {
 
   // lookup.cc
   absl::StatusOr<StudyRecord*> FindStudy(const std::string& text);
+  absl::StatusOr<StudyRecord*> FindStudyToRead(const std::string& text);
   absl::StatusOr<TrialRecord*> FindTrial(const std::string& text);
-  StudyRecord& StudyOf(const TrialRecord& trial) { return state_.studies.at(trial.trial.study_id()); }
+  StudyRecord& StudyOf(const TrialRecord& trial) {
+    return state_.studies.at(trial.trial.study_id());
+  }
   TrialRecord& TrialOf(const AttemptRecord& a) { return *state_.trials.at(a.attempt.trial_id()); }
   static std::string NameOf(const StudyRecord& study, const TrialRecord& trial);
   v1::Study View(const StudyRecord& study) const;
@@ -82,7 +90,10 @@ class Core {
   Result UpdateStudy(const v1::UpdateStudyRequest& request);
   Result DeleteStudy(const v1::DeleteStudyRequest& request);
   absl::Status CheckPlaceable(const v1::StudySpec& spec) const;
-  absl::Status EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request);
+  std::string MakeUpName(const std::string& config_path) const;
+  absl::Status CheckBudget(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
+  bool HasBudgetAfter(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
+  void EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request);
   void CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason);
   void SetStudyState(StudyRecord& study, v1::StudyState state, const std::string& reason);
   void FinishStudyIfDone(StudyRecord& study);
@@ -93,6 +104,8 @@ class Core {
   TrialRecord& NewTrial(StudyRecord& study, v1::TrialState state, std::vector<v1::Param> params);
   Result EnqueueTrial(const v1::EnqueueTrialRequest& request);
   Result StopTrial(const v1::StopTrialRequest& request);
+  void StopOne(TrialRecord& trial, const std::string& reason);
+  static std::vector<double> LastValue(const TrialRecord& trial);
   Result RetryTrial(const v1::RetryTrialRequest& request);
   Result Tell(const v1::TellRequest& request);
   Result ReportValue(const v1::ReportValueRequest& request);
@@ -108,6 +121,7 @@ class Core {
   void AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed);
   void AnswerAsk(StudyRecord& study, TrialRecord& trial);
   void AskForWaiting(StudyRecord& study);
+  void RefuseAsks(StudyRecord& study, const absl::Status& status);
   void QueueAsk(Token token, const v1::AskRequest& request);
   void PumpAsks(StudyRecord& study);
   search::TrialView MakeView(const StudyRecord& study, const TrialRecord& trial) const;
@@ -127,6 +141,12 @@ class Core {
 
   // fleet.cc
   void OnHello(SessionId session, const v1::Hello& hello);
+  void TakeHello(SessionId session, const v1::Hello& hello, WorkerRecord& worker);
+  void LoseUnheld(const v1::Hello& hello);
+  void RepeatOrders(const std::string& worker_id);
+  void LoseSession(WorkerRecord& worker, const std::string& reason);
+  void EndSilentSessions();
+  static v1::Start MakeStart(const AttemptRecord& attempt);
   void OnBeat(WorkerRecord& worker, const v1::Beat& beat);
   void OnOfferReply(WorkerRecord& worker, const v1::OfferReply& reply);
   void OnGoodbye(WorkerRecord& worker, const v1::Goodbye& goodbye);
@@ -153,7 +173,9 @@ class Core {
                   const v1::ReportBatch& batch);
   void TakePoints(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report);
   void TakeLogs(TrialRecord& trial, const AttemptRecord& attempt, v1::Report& report);
-  void TakeCheckpoints(TrialRecord& trial, const AttemptRecord& attempt, const v1::Report& report);
+  void TakeCheckpoints(TrialRecord& trial, const AttemptRecord& attempt,
+                       const std::string& worker_id, const v1::Report& report);
+  void Forget(const CheckpointDamaged& damaged);
   void Register(TrialRecord& trial, v1::Checkpoint checkpoint);
   void DropOldCheckpoints(TrialRecord& trial);
   void TakeOutcome(AttemptRecord& attempt, NodeRecord& node, const v1::Outcome& outcome);

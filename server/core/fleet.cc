@@ -30,11 +30,30 @@ void Core::Fence(const std::string& worker_id, const AttemptRecord& attempt,
 void Core::Command(AttemptRecord& attempt, v1::Command::Action action, const std::string& reason) {
   attempt.command.set_action(action);
   attempt.command.set_reason(reason);
+  Put(attempt);  // A restarted coordinator repeats the order.
   v1::CoordinatorMessage message;
   message.mutable_command()->set_attempt_id(attempt.attempt.attempt_id());
   message.mutable_command()->set_epoch(attempt.attempt.number());
   *message.mutable_command()->mutable_command() = attempt.command;
   for (const NodeRecord& node : attempt.nodes) PushTo(node.worker_id, message);
+}
+
+// What a worker's Hello says that is no reason to refuse it becomes its record.
+void Core::TakeHello(SessionId session, const v1::Hello& hello, WorkerRecord& worker) {
+  worker.session = session;
+  worker.session_id = hello.session_id();
+  worker.last_heard = now_.monotonic;
+  state_.sessions[session] = hello.worker_id();
+  v1::Worker& view = worker.worker;
+  view.set_worker_id(hello.worker_id());
+  view.set_name(hello.name().empty() ? hello.worker_id() : hello.name());
+  view.set_version(hello.version());
+  view.set_address(hello.address());
+  view.set_state(v1::WORKER_STATE_ATTACHED);
+  view.set_reason("");
+  *view.mutable_slots() = hello.slots();
+  *view.mutable_attach_time() = ToProto(now_.wall);
+  *view.mutable_last_beat_time() = view.attach_time();
 }
 
 void Core::OnHello(SessionId session, const v1::Hello& hello) {
@@ -45,41 +64,47 @@ void Core::OnHello(SessionId session, const v1::Hello& hello) {
     return refuse(absl::InvalidArgumentError("Hello needs a worker_id and at least one slot"));
   }
   WorkerRecord& worker = state_.workers[hello.worker_id()];
-  if (worker.session != 0 && worker.session_id != hello.session_id()) {
-    return refuse(absl::AlreadyExistsError(absl::StrCat(
-        "worker ", hello.worker_id(), " (", hello.name(),
-        ") is attached already; two agents must not share a work directory")));
+  const bool new_process = worker.session_id != hello.session_id();
+  const bool silent = now_.monotonic - worker.last_heard > options_.lease;
+  if (worker.session != 0 && new_process && !silent) {
+    return refuse(absl::AlreadyExistsError(
+        absl::StrCat("worker ", hello.worker_id(), " (", hello.name(),
+                     ") is attached already; two agents must not share a work directory")));
   }
-  if (worker.session != 0) {  // The same process on a new stream; the old one is dead.
+  if (worker.session != 0) {  // The same process on a new stream, or the old one is dead.
     state_.sessions.erase(worker.session);
     out_->effects.push_back(
         CloseSession{worker.session, absl::AbortedError("replaced by a newer stream")});
   }
-  const bool new_process = worker.session_id != hello.session_id();
-  worker.session = session;
-  worker.session_id = hello.session_id();
-  state_.sessions[session] = hello.worker_id();
-  v1::Worker& view = worker.worker;
-  view.set_worker_id(hello.worker_id());
-  view.set_name(hello.name());
-  view.set_version(hello.version());
-  view.set_address(hello.address());
-  view.set_state(v1::WORKER_STATE_ATTACHED);
-  view.set_reason("");
-  *view.mutable_slots() = hello.slots();
-  view.mutable_attach_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
-  *view.mutable_last_beat_time() = view.attach_time();
+  TakeHello(session, hello, worker);
   std::vector<v1::Fenced> fenced;
   RenewLeases(worker, hello.leases(), &fenced);
-  // What a new process does not hold any more died with the old one.
+  if (new_process) LoseUnheld(hello);
+  RefreshSlots(worker);
+  v1::CoordinatorMessage message;
+  v1::HelloAck& ack = *message.mutable_hello_ack();
+  ack.set_beat_interval_s(absl::ToDoubleSeconds(options_.beat_interval));
+  ack.set_lease_s(absl::ToDoubleSeconds(options_.lease));
+  ack.set_coordinator_version(options_.version);
+  for (v1::Fenced& f : fenced) *ack.add_fenced() = std::move(f);
+  PushTo(hello.worker_id(), std::move(message));
+  RepeatOrders(hello.worker_id());
+  out_->batch.push_back(PutWorker{worker.worker});
+  Emit("worker.attached",
+       absl::StrCat("worker ", worker.worker.name(), " attached with ", worker.worker.slots_size(),
+                    " slots"),
+       nullptr, nullptr, &worker);
+}
+
+// What a new process does not hold any more died with the old one. (What it never accepted is
+// offered to it again.)
+void Core::LoseUnheld(const v1::Hello& hello) {
   std::vector<AttemptRecord*> gone;
   for (auto& [id, attempt] : state_.live) {
+    const bool held = std::any_of(hello.leases().begin(), hello.leases().end(),
+                                  [id = id](const auto& l) { return l.attempt_id() == id; });
     for (const NodeRecord& node : attempt->nodes) {
-      const bool held = std::any_of(hello.leases().begin(), hello.leases().end(),
-                                    [&, a = attempt](const v1::HeldLease& lease) {
-                                      return lease.attempt_id() == a->attempt.attempt_id();
-                                    });
-      if (node.worker_id == hello.worker_id() && !held && !node.finished && new_process) {
+      if (node.worker_id == hello.worker_id() && node.accepted && !held && !node.finished) {
         gone.push_back(attempt);
         break;
       }
@@ -89,40 +114,41 @@ void Core::OnHello(SessionId session, const v1::Hello& hello) {
     EndAttempt(*attempt, v1::ATTEMPT_STATE_LOST, v1::FAILURE_CLASS_INFRA,
                absl::StrCat("worker ", hello.name(), " was restarted"));
   }
-  RefreshSlots(worker);
-  v1::CoordinatorMessage message;
-  v1::HelloAck& ack = *message.mutable_hello_ack();
-  ack.set_beat_interval_s(absl::ToDoubleSeconds(options_.beat_interval));
-  ack.set_lease_s(absl::ToDoubleSeconds(options_.lease));
-  ack.set_coordinator_version(options_.version);
-  for (v1::Fenced& f : fenced) *ack.add_fenced() = std::move(f);
-  PushTo(hello.worker_id(), std::move(message));
-  // Orders and offers that the broken stream may have swallowed are sent again.
+}
+
+// Orders and offers that a broken stream may have swallowed are sent again.
+void Core::RepeatOrders(const std::string& worker_id) {
   for (auto& [id, attempt] : state_.live) {
     for (size_t i = 0; i < attempt->nodes.size(); ++i) {
-      if (attempt->nodes[i].worker_id != hello.worker_id()) continue;
+      NodeRecord& node = attempt->nodes[i];
+      if (node.worker_id != worker_id || node.finished) continue;
       v1::CoordinatorMessage again;
-      if (!attempt->nodes[i].accepted) {
+      if (!node.accepted) {
         TrialRecord& trial = TrialOf(*attempt);
+        node.lease_expiry = std::max(node.lease_expiry, now_.monotonic + options_.lease);
         *again.mutable_offer() = MakeOffer(StudyOf(trial), trial, *attempt, i);
-        PushTo(hello.worker_id(), again);
+        PushTo(worker_id, again);
       } else if (attempt->attempt.state() == v1::ATTEMPT_STATE_RENDEZVOUS) {
-        v1::Start& start = *again.mutable_start();
-        start.set_attempt_id(id);
-        start.set_epoch(attempt->attempt.number());
-        start.set_rendezvous_host(attempt->rendezvous_host);
-        start.set_rendezvous_port(attempt->rendezvous_port);
-        PushTo(hello.worker_id(), again);
+        *again.mutable_start() = MakeStart(*attempt);
+        PushTo(worker_id, again);
       }
-      if (attempt->command.action() != v1::Command::ACTION_UNSPECIFIED) {
-        Command(*attempt, attempt->command.action(), attempt->command.reason());
-      }
+      if (attempt->command.action() == v1::Command::ACTION_UNSPECIFIED) continue;
+      v1::CoordinatorMessage order;
+      order.mutable_command()->set_attempt_id(id);
+      order.mutable_command()->set_epoch(attempt->attempt.number());
+      *order.mutable_command()->mutable_command() = attempt->command;
+      PushTo(worker_id, order);
     }
   }
-  out_->batch.push_back(PutWorker{view});
-  Emit("worker.attached",
-       absl::StrCat("worker ", view.name(), " attached with ", view.slots_size(), " slots"),
-       nullptr, nullptr, &worker);
+}
+
+v1::Start Core::MakeStart(const AttemptRecord& attempt) {
+  v1::Start start;
+  start.set_attempt_id(attempt.attempt.attempt_id());
+  start.set_epoch(attempt.attempt.number());
+  start.set_rendezvous_host(attempt.rendezvous_host);
+  start.set_rendezvous_port(attempt.rendezvous_port);
+  return start;
 }
 
 void Core::RenewLeases(WorkerRecord& worker,
@@ -154,7 +180,7 @@ void Core::RefreshSlots(WorkerRecord& worker) {
 }
 
 void Core::OnBeat(WorkerRecord& worker, const v1::Beat& beat) {
-  worker.worker.mutable_last_beat_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  *worker.worker.mutable_last_beat_time() = ToProto(now_.wall);
   std::vector<v1::Fenced> fenced;
   RenewLeases(worker, beat.leases(), &fenced);
   for (v1::Fenced& f : fenced) {
@@ -171,6 +197,10 @@ void Core::OnOfferReply(WorkerRecord& worker, const v1::OfferReply& reply) {
   AttemptRecord* attempt = LiveAttempt(reply.attempt_id(), reply.epoch());
   if (attempt == nullptr) return;
   const std::string& worker_id = worker.worker.worker_id();
+  const bool asked =
+      std::any_of(attempt->nodes.begin(), attempt->nodes.end(),
+                  [&](const NodeRecord& node) { return node.worker_id == worker_id; });
+  if (!asked) return;
   if (!reply.accepted()) {
     EndAttempt(*attempt, v1::ATTEMPT_STATE_FAILED, v1::FAILURE_CLASS_INFRA,
                absl::StrCat("worker ", worker.worker.name(), " refused: ", reply.reason()));
@@ -197,11 +227,7 @@ void Core::OnOfferReply(WorkerRecord& worker, const v1::OfferReply& reply) {
   }
   SetAttemptState(*attempt, v1::ATTEMPT_STATE_RENDEZVOUS);
   v1::CoordinatorMessage message;
-  v1::Start& start = *message.mutable_start();
-  start.set_attempt_id(reply.attempt_id());
-  start.set_epoch(reply.epoch());
-  start.set_rendezvous_host(attempt->rendezvous_host);
-  start.set_rendezvous_port(attempt->rendezvous_port);
+  *message.mutable_start() = MakeStart(*attempt);
   for (const NodeRecord& node : attempt->nodes) PushTo(node.worker_id, message);
 }
 
@@ -209,6 +235,7 @@ void Core::OnGoodbye(WorkerRecord& worker, const v1::Goodbye& goodbye) {
   const std::string worker_id = worker.worker.worker_id();
   worker.worker.set_state(v1::WORKER_STATE_DRAINING);
   worker.worker.set_reason(goodbye.reason());
+  out_->batch.push_back(PutWorker{worker.worker});
   std::vector<AttemptRecord*> mine;
   for (auto& [id, attempt] : state_.live) {
     for (const NodeRecord& node : attempt->nodes) {
@@ -224,28 +251,43 @@ void Core::OnGoodbye(WorkerRecord& worker, const v1::Goodbye& goodbye) {
   }
 }
 
-// A broken stream is noticed at once; the attempts get a moment in which the worker may dial in again.
 void Core::Handle(const SessionClosed& input) {
   const auto it = state_.sessions.find(input.session);
   if (it == state_.sessions.end()) return;
   WorkerRecord& worker = state_.workers.at(it->second);
+  if (worker.session == input.session) return LoseSession(worker, "its connection broke");
   state_.sessions.erase(it);
-  if (worker.session != input.session) return;
+}
+
+// A broken stream is noticed at once; the attempts get a moment in which the worker may dial in
+// again.
+void Core::LoseSession(WorkerRecord& worker, const std::string& reason) {
+  state_.sessions.erase(worker.session);
   worker.session = 0;
   const bool left = worker.worker.state() == v1::WORKER_STATE_DRAINING;
   worker.worker.set_state(v1::WORKER_STATE_LOST);
-  if (!left) worker.worker.set_reason("its connection broke");
+  if (!left) worker.worker.set_reason(reason);
   for (auto& [id, attempt] : state_.live) {
     for (NodeRecord& node : attempt->nodes) {
       if (node.worker_id != worker.worker.worker_id()) continue;
-      node.lease_expiry =
-          std::min(node.lease_expiry, now_.monotonic + options_.reconnect_grace);
+      node.lease_expiry = std::min(node.lease_expiry, now_.monotonic + options_.reconnect_grace);
     }
   }
   out_->batch.push_back(PutWorker{worker.worker});
   Emit(left ? "worker.left" : "worker.lost",
-       absl::StrCat("worker ", worker.worker.name(), left ? " left" : " is gone"), nullptr, nullptr,
-       &worker);
+       absl::StrCat("worker ", worker.worker.name(),
+                    left ? " left" : " is gone: ", left ? "" : reason),
+       nullptr, nullptr, &worker);
+}
+
+// An open stream over which nothing comes any more is no worker.
+void Core::EndSilentSessions() {
+  for (auto& [id, worker] : state_.workers) {
+    if (worker.session == 0 || now_.monotonic - worker.last_heard <= options_.lease) continue;
+    out_->effects.push_back(CloseSession{
+        worker.session, absl::UnavailableError("no beat came for longer than a lease")});
+    LoseSession(worker, "it has been silent for longer than a lease");
+  }
 }
 
 }  // namespace vlm::core

@@ -52,6 +52,10 @@ struct CheckpointStored {
   int32_t epoch = 0;
   v1::Checkpoint checkpoint;
 };
+// A stored checkpoint's bytes do not have their hash any more. Nobody waits for an answer.
+struct CheckpointDamaged {
+  std::string checkpoint_id;
+};
 // Answered with v1::Checkpoint. NOT_FOUND.
 struct FindCheckpoint {
   std::string checkpoint_id;
@@ -63,7 +67,8 @@ using CallBody =
                  v1::EnqueueTrialRequest, v1::StopTrialRequest, v1::RetryTrialRequest,
                  v1::BestTrialsRequest, v1::AskRequest, v1::TellRequest, v1::ReportValueRequest,
                  v1::ListWorkersRequest, v1::ListCheckpointsRequest, v1::GetStatusRequest,
-                 v1::WatchRequest, ResolveTrial, CheckUpload, CheckpointStored, FindCheckpoint>;
+                 v1::WatchRequest, ResolveTrial, CheckUpload, CheckpointStored, CheckpointDamaged,
+                 FindCheckpoint>;
 
 struct Call {
   Token token = 0;

@@ -8,19 +8,23 @@
 
 namespace vlm::core {
 
+// For reads: an empty name means the only active study, or else the newest one.
+absl::StatusOr<StudyRecord*> Core::FindStudyToRead(const std::string& text) {
+  if (!text.empty()) return FindStudy(text);
+  StudyRecord* newest = nullptr;
+  std::vector<StudyRecord*> active;
+  for (auto& [id, study] : state_.studies) {
+    newest = &study;
+    if (study.study.state() == v1::STUDY_STATE_ACTIVE) active.push_back(&study);
+  }
+  if (active.size() == 1) return active.front();
+  if (newest == nullptr) return absl::NotFoundError("there is no study yet; submit one first");
+  return newest;
+}
+
 // By name, by number, or by a unique prefix of the name. An exact name wins over everything.
 absl::StatusOr<StudyRecord*> Core::FindStudy(const std::string& text) {
-  if (text.empty()) {
-    StudyRecord* newest = nullptr;
-    std::vector<StudyRecord*> active;
-    for (auto& [id, study] : state_.studies) {
-      newest = &study;
-      if (study.study.state() == v1::STUDY_STATE_ACTIVE) active.push_back(&study);
-    }
-    if (active.size() == 1) return active.front();
-    if (newest == nullptr) return absl::NotFoundError("there is no study yet; submit one first");
-    return newest;
-  }
+  if (text.empty()) return absl::InvalidArgumentError("name the study: its name or its number");
   if (const auto it = state_.study_names.find(text); it != state_.study_names.end()) {
     return &state_.studies.at(it->second);
   }
@@ -76,21 +80,10 @@ std::string Core::NameOf(const StudyRecord& study, const TrialRecord& trial) {
 
 v1::Study Core::View(const StudyRecord& study) const {
   v1::Study view = study.study;
-  v1::TrialCounts& counts = *view.mutable_counts();
-  counts.Clear();
-  for (const search::TrialView& trial : study.views) {
-    switch (trial.state) {
-      case v1::TRIAL_STATE_WAITING: counts.set_waiting(counts.waiting() + 1); break;
-      case v1::TRIAL_STATE_RUNNING: counts.set_running(counts.running() + 1); break;
-      case v1::TRIAL_STATE_COMPLETE: counts.set_complete(counts.complete() + 1); break;
-      case v1::TRIAL_STATE_PRUNED: counts.set_pruned(counts.pruned() + 1); break;
-      case v1::TRIAL_STATE_FAIL: counts.set_fail(counts.fail() + 1); break;
-      default: break;
-    }
-  }
+  *view.mutable_counts() = study.counts;
   if (study.first_attempt != absl::InfinitePast()) {
     absl::Time end = now_.wall;
-    if (view.has_end_time()) end = absl::FromUnixSeconds(view.end_time().seconds());
+    if (view.has_end_time()) end = FromProto(view.end_time());
     view.set_elapsed_s(std::max(0.0, absl::ToDoubleSeconds(end - study.first_attempt)));
   }
   return view;

@@ -35,9 +35,13 @@ struct PutIntermediateValue {
   int64_t step = 0;
   double value = 0;
 };
-// Inserts or updates an attempt with its placements and lease: vlm_attempts.
+// Inserts or updates an attempt with its placements and lease: vlm_attempts. With what a restarted
+// coordinator must repeat to the workers: the newest order and where the ranks meet.
 struct PutAttempt {
   v1::Attempt attempt;
+  v1::Command command;
+  std::string rendezvous_host;
+  int32_t rendezvous_port = 0;
 };
 // A numbered batch of an attempt: metric blocks, phases, profiles, log lines, and the new
 // high-water mark of (attempt, node). Stored in the same transaction as whatever it causes.
@@ -94,10 +98,14 @@ struct Snapshot {
     int64_t attempt_id = 0;
     int32_t node = 0;
     int64_t sequence = 0;
+    int64_t last_step = 0;
+    int64_t total_steps = 0;
+    bool finished = false;  // `outcome` was stored.
+    v1::Outcome outcome;
   };
   std::vector<StudyRow> studies;
   std::vector<v1::Trial> trials;         // With params, values, intermediate values; by trial_id.
-  std::vector<v1::Attempt> attempts;     // By attempt_id.
+  std::vector<PutAttempt> attempts;      // By attempt_id.
   std::vector<ReportMark> report_marks;  // Of attempts that are not in an end state.
   std::vector<v1::Worker> workers;
   std::vector<v1::Checkpoint> checkpoints;

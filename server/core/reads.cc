@@ -32,7 +32,7 @@ bool Dominates(const v1::Study& study, const v1::Trial& a, const v1::Trial& b) {
 }  // namespace
 
 Core::Result Core::GetStudy(const v1::GetStudyRequest& request) {
-  auto study = FindStudy(request.study());
+  auto study = FindStudyToRead(request.study());
   if (!study.ok()) return study.status();
   auto response = std::make_shared<v1::GetStudyResponse>();
   *response->mutable_study() = View(**study);
@@ -69,7 +69,7 @@ Core::Result Core::GetTrial(const std::string& name) {
 }
 
 Core::Result Core::ListTrials(const v1::ListTrialsRequest& request) {
-  auto study = FindStudy(request.study());
+  auto study = FindStudyToRead(request.study());
   if (!study.ok()) return study.status();
   auto start = PageStart(request.page_token());
   if (!start.ok()) return start.status();
@@ -95,7 +95,7 @@ Core::Result Core::ListTrials(const v1::ListTrialsRequest& request) {
 }
 
 Core::Result Core::BestTrials(const v1::BestTrialsRequest& request) {
-  auto found = FindStudy(request.study());
+  auto found = FindStudyToRead(request.study());
   if (!found.ok()) return found.status();
   StudyRecord& study = **found;
   std::vector<const TrialRecord*> complete;
@@ -120,10 +120,9 @@ Core::Result Core::BestTrials(const v1::BestTrialsRequest& request) {
     }
     return response;
   }
-  const double sign = study.study.directions_size() == 1 &&
-                              study.study.directions(0) == v1::DIRECTION_MAXIMIZE
-                          ? -1
-                          : 1;
+  const double sign =
+      study.study.directions_size() == 1 && study.study.directions(0) == v1::DIRECTION_MAXIMIZE ? -1
+                                                                                                : 1;
   std::stable_sort(complete.begin(), complete.end(), [&](const auto* a, const auto* b) {
     return sign * a->trial.values(0) < sign * b->trial.values(0);
   });
@@ -161,7 +160,7 @@ Core::Result Core::GetStatus() {
   auto response = std::make_shared<v1::GetStatusResponse>();
   response->set_version(options_.version);
   response->set_data_dir(options_.data_dir);
-  response->mutable_start_time()->set_seconds(absl::ToUnixSeconds(start_time_));
+  *response->mutable_start_time() = ToProto(start_time_);
   response->set_studies(static_cast<int64_t>(state_.studies.size()));
   for (const auto& [id, study] : state_.studies) {
     if (study.study.state() == v1::STUDY_STATE_ACTIVE) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/core/core.h"
 
@@ -56,7 +57,10 @@ void Core::ApplyBatch(AttemptRecord& attempt, NodeRecord& node, int32_t node_ind
   TrialRecord& trial = TrialOf(attempt);
   StudyRecord& study = StudyOf(trial);
   node.lease_expiry = std::max(node.lease_expiry, now_.monotonic + options_.lease);
-  if (node_index == 0 && attempt.attempt.state() == v1::ATTEMPT_STATE_RENDEZVOUS) {
+  // A trainer that ends before it could report a step still ran; a start that failed did not.
+  const bool failed_start =
+      batch.report().has_outcome() && batch.report().outcome().state() == v1::ATTEMPT_STATE_FAILED;
+  if (node_index == 0 && attempt.attempt.state() == v1::ATTEMPT_STATE_RENDEZVOUS && !failed_start) {
     SetAttemptState(attempt, v1::ATTEMPT_STATE_RUNNING);
   }
   ApplyReport apply{trial.trial.study_id(),
@@ -67,7 +71,7 @@ void Core::ApplyBatch(AttemptRecord& attempt, NodeRecord& node, int32_t node_ind
                     trial.last_log_sequence + 1,
                     batch.report()};
   TakeLogs(trial, attempt, apply.report);
-  TakeCheckpoints(trial, attempt, apply.report);
+  TakeCheckpoints(trial, attempt, batch.worker_id(), apply.report);
   if (node_index == 0) TakePoints(trial, attempt, apply.report);
   out_->batch.push_back(apply);
   if (node_index == 0 && apply.report.validations_size() > 0) {
@@ -110,12 +114,15 @@ void Core::TakeLogs(TrialRecord& trial, const AttemptRecord& attempt, v1::Report
 }
 
 void Core::TakeCheckpoints(TrialRecord& trial, const AttemptRecord& attempt,
-                           const v1::Report& report) {
+                           const std::string& worker_id, const v1::Report& report) {
   for (v1::Checkpoint checkpoint : report.checkpoints()) {
     checkpoint.set_trial_id(trial.trial.trial_id());
     checkpoint.set_attempt_id(attempt.attempt.attempt_id());
+    checkpoint.set_checkpoint_id(
+        absl::StrCat("ckpt-", checkpoint.attempt_id(), "-", checkpoint.step()));
+    if (checkpoint.worker_id().empty()) checkpoint.set_worker_id(worker_id);
     if (!checkpoint.has_create_time()) {
-      checkpoint.mutable_create_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+      *checkpoint.mutable_create_time() = ToProto(now_.wall);
     }
     Register(trial, std::move(checkpoint));
   }
@@ -123,6 +130,12 @@ void Core::TakeCheckpoints(TrialRecord& trial, const AttemptRecord& attempt,
 
 void Core::Register(TrialRecord& trial, v1::Checkpoint checkpoint) {
   const std::string id = checkpoint.checkpoint_id();
+  // What the coordinator holds itself is not replaced by the notice of the worker's copy.
+  if (const auto it = state_.checkpoints.find(id);
+      it != state_.checkpoints.end() && it->second.sha256() == checkpoint.sha256() &&
+      absl::StartsWith(it->second.uri(), "coordinator:")) {
+    checkpoint.set_uri(it->second.uri());
+  }
   auto& ids = state_.trial_checkpoints[trial.trial.trial_id()];
   if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
   out_->batch.push_back(PutCheckpoint{checkpoint});
@@ -148,14 +161,14 @@ Core::Result Core::StoreCheckpoint(const CheckpointStored& stored) {
   AttemptRecord* attempt = LiveAttempt(stored.checkpoint.attempt_id(), stored.epoch);
   if (attempt == nullptr) {
     out_->effects.push_back(DropCheckpointFile{stored.checkpoint.checkpoint_id()});
-    return absl::FailedPreconditionError(absl::StrCat(
-        "attempt ", stored.checkpoint.attempt_id(), " no longer holds its lease"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("attempt ", stored.checkpoint.attempt_id(), " no longer holds its lease"));
   }
   TrialRecord& trial = TrialOf(*attempt);
   v1::Checkpoint checkpoint = stored.checkpoint;
   checkpoint.set_trial_id(trial.trial.trial_id());
   checkpoint.set_worker_id(stored.worker_id);
-  checkpoint.mutable_create_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  *checkpoint.mutable_create_time() = ToProto(now_.wall);
   Register(trial, checkpoint);
   auto response = std::make_shared<v1::UploadCheckpointResponse>();
   *response->mutable_checkpoint() = checkpoint;
@@ -183,19 +196,47 @@ void Core::JudgePruning(StudyRecord& study, TrialRecord& trial, AttemptRecord& a
                        last.value(), " at step ", last.step()));
 }
 
+// The bytes of a stored checkpoint are no longer what they were: no attempt starts from it again.
+void Core::Forget(const CheckpointDamaged& damaged) {
+  const auto it = state_.checkpoints.find(damaged.checkpoint_id);
+  if (it == state_.checkpoints.end()) return;
+  const int64_t trial_id = it->second.trial_id();
+  auto& ids = state_.trial_checkpoints[trial_id];
+  std::erase(ids, damaged.checkpoint_id);
+  state_.checkpoints.erase(it);
+  out_->batch.push_back(DeleteCheckpoint{damaged.checkpoint_id});
+  out_->effects.push_back(DropCheckpointFile{damaged.checkpoint_id});
+  TrialRecord& trial = *state_.trials.at(trial_id);
+  trial.trial.clear_checkpoint();
+  if (!ids.empty()) *trial.trial.mutable_checkpoint() = state_.checkpoints.at(ids.back());
+  Emit("checkpoint.damaged",
+       absl::StrCat("checkpoint ", damaged.checkpoint_id, " is damaged and no longer used"),
+       &StudyOf(trial), &trial);
+}
+
 void Core::TakeOutcome(AttemptRecord& attempt, NodeRecord& node, const v1::Outcome& outcome) {
   node.finished = true;
   node.outcome = outcome;
   if (outcome.exit_code() != 0) attempt.attempt.set_exit_code(outcome.exit_code());
   if (outcome.signal() != 0) attempt.attempt.set_signal(outcome.signal());
   if (outcome.state() == v1::ATTEMPT_STATE_FAILED) {
-    return EndAttempt(attempt, v1::ATTEMPT_STATE_FAILED, outcome.failure_class(),
+    const bool known = outcome.failure_class() != v1::FAILURE_CLASS_UNSPECIFIED &&
+                       v1::FailureClass_IsValid(outcome.failure_class());
+    return EndAttempt(attempt, v1::ATTEMPT_STATE_FAILED,
+                      known ? outcome.failure_class() : v1::FAILURE_CLASS_UNKNOWN,
                       outcome.reason());
   }
   const bool all = std::all_of(attempt.nodes.begin(), attempt.nodes.end(),
                                [](const NodeRecord& n) { return n.finished; });
   if (!all) return;
   const v1::Outcome& first = attempt.nodes.front().outcome;
+  const bool sensible = first.state() != v1::ATTEMPT_STATE_LOST && IsEnd(first.state()) &&
+                        MayMove(attempt.attempt.state(), first.state());
+  if (!sensible) {
+    return EndAttempt(attempt, v1::ATTEMPT_STATE_FAILED, v1::FAILURE_CLASS_UNKNOWN,
+                      absl::StrCat("the worker reported the end ", ShortName(first.state()),
+                                   " of an attempt that was ", ShortName(attempt.attempt.state())));
+  }
   EndAttempt(attempt, first.state(), v1::FAILURE_CLASS_UNSPECIFIED, first.reason(),
              {first.values().begin(), first.values().end()});
 }

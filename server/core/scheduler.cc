@@ -36,11 +36,12 @@ bool Core::ScheduleStudy(StudyRecord& study) {
   if (study.study.parallelism() > 0 && study.live_attempts >= study.study.parallelism()) {
     return false;
   }
-  const bool timed_out = TimedOut(study);
+  if (TimedOut(study)) return false;
   const auto due = std::find_if(study.requeued.begin(), study.requeued.end(), [&](int64_t id) {
     return state_.trials.at(id)->not_before <= now_.monotonic;
   });
-  const bool fresh = !timed_out && (study.held || BudgetLeft(study) || !study.waiting.empty());
+  if (!BudgetLeft(study)) study.held.reset();  // Enqueued trials have used it up meanwhile.
+  const bool fresh = BudgetLeft(study) || !study.waiting.empty();
   if (due == study.requeued.end() && !fresh) return false;
   auto nodes = Place(study.spec.train().resources(), study.spec.train().cuda_enabled());
   if (!nodes.ok()) {
@@ -139,8 +140,8 @@ void Core::MarkSlots(const AttemptRecord& attempt, int64_t holder) {
     const auto it = state_.workers.find(node.worker_id);
     if (it == state_.workers.end()) continue;
     for (v1::Slot& slot : *it->second.worker.mutable_slots()) {
-      const bool ours = std::find(node.slots.begin(), node.slots.end(), slot.index()) !=
-                        node.slots.end();
+      const bool ours =
+          std::find(node.slots.begin(), node.slots.end(), slot.index()) != node.slots.end();
       if (!ours) continue;
       if (holder != 0 || slot.attempt_id() == attempt.attempt.attempt_id()) {
         slot.set_attempt_id(holder);
@@ -158,7 +159,7 @@ void Core::Grant(StudyRecord& study, TrialRecord& trial, std::vector<NodeRecord>
   attempt.set_study_id(trial.trial.study_id());
   attempt.set_number(static_cast<int32_t>(trial.attempt_ids.size()) + 1);
   attempt.set_last_step(-1);
-  attempt.mutable_create_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  *attempt.mutable_create_time() = ToProto(now_.wall);
   if (trial.trial.has_checkpoint()) {
     attempt.set_resumed_from(trial.trial.checkpoint().checkpoint_id());
   }
@@ -171,10 +172,10 @@ void Core::Grant(StudyRecord& study, TrialRecord& trial, std::vector<NodeRecord>
       placement.set_slot(node.slots[i]);
     }
   }
-  SetAttemptState(*record, v1::ATTEMPT_STATE_OFFERED);
   AttemptRecord& kept = *record;
   state_.attempts[attempt.attempt_id()] = std::move(record);
   state_.live[kept.attempt.attempt_id()] = &kept;
+  SetAttemptState(kept, v1::ATTEMPT_STATE_OFFERED);
   trial.attempt_ids.push_back(kept.attempt.attempt_id());
   trial.live_attempt = kept.attempt.attempt_id();
   trial.trial.set_reason("");

@@ -5,6 +5,31 @@
 #include "server/core/core.h"
 
 namespace vlm::core {
+namespace {
+
+void Count(v1::TrialCounts& counts, v1::TrialState state, int64_t change) {
+  switch (state) {
+    case v1::TRIAL_STATE_WAITING:
+      counts.set_waiting(counts.waiting() + change);
+      break;
+    case v1::TRIAL_STATE_RUNNING:
+      counts.set_running(counts.running() + change);
+      break;
+    case v1::TRIAL_STATE_COMPLETE:
+      counts.set_complete(counts.complete() + change);
+      break;
+    case v1::TRIAL_STATE_PRUNED:
+      counts.set_pruned(counts.pruned() + change);
+      break;
+    case v1::TRIAL_STATE_FAIL:
+      counts.set_fail(counts.fail() + change);
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace
 
 search::TrialView Core::MakeView(const StudyRecord& study, const TrialRecord& trial) const {
   (void)study;
@@ -27,7 +52,9 @@ search::TrialView Core::MakeView(const StudyRecord& study, const TrialRecord& tr
 void Core::RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_search) {
   const auto index = static_cast<size_t>(trial.trial.number());
   if (study.views.size() <= index) study.views.resize(index + 1);
+  Count(study.counts, study.views[index].state, -1);
   study.views[index] = MakeView(study, trial);
+  Count(study.counts, study.views[index].state, 1);
   if (tell_search && study.spec.has_train()) {
     out_->effects.push_back(SearchTrial{study.study.study_id(), study.views[index]});
   }
@@ -43,6 +70,7 @@ void Core::AnnounceStudy(const StudyRecord& study) {
 
 void Core::AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed) {
   study.question_open = true;
+  study.question_waiting = static_cast<size_t>(number) < study.trial_ids.size();
   out_->effects.push_back(SearchAsk{study.study.study_id(), number, fixed});
 }
 
@@ -59,10 +87,11 @@ void Core::Handle(const Suggestion& input) {
   study.sampler_state = input.sampler_state;
   out_->batch.push_back(PutSamplerState{input.study_id, input.sampler_state});
   if (IsEnd(study.study.state())) return;
-  // The question was about a WAITING trial: it starts now with its remaining values.
-  if (static_cast<size_t>(input.number) < study.trial_ids.size()) {
+  // The question was about a WAITING trial: it starts now with its remaining values. (A fresh
+  // question's number may be taken by now: a person has enqueued a trial meanwhile.)
+  if (study.question_waiting) {
     TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(input.number)]);
-    if (trial.trial.state() != v1::TRIAL_STATE_WAITING) return;
+    if (trial.trial.state() != v1::TRIAL_STATE_WAITING) return PumpAsks(study);
     StartTrial(study, trial, *input.params);
     if (study.question_for_ask && !study.asks.empty()) {
       AnswerAsk(study, trial);
@@ -85,14 +114,16 @@ void Core::QueueAsk(Token token, const v1::AskRequest& request) {
   auto found = FindStudy(request.study());
   if (!found.ok()) return ReplyTo(token, found.status());
   StudyRecord& study = **found;
-  if (study.study.state() == v1::STUDY_STATE_COMPLETED || !BudgetLeft(study) || TimedOut(study)) {
-    return ReplyTo(token, absl::ResourceExhaustedError(absl::StrCat(
-                              "study \"", study.study.name(), "\" has used up its budget")));
+  const bool used_up = !BudgetLeft(study) && study.waiting.empty();
+  if (study.study.state() == v1::STUDY_STATE_COMPLETED ||
+      (study.study.state() == v1::STUDY_STATE_ACTIVE && (used_up || TimedOut(study)))) {
+    return ReplyTo(token, absl::ResourceExhaustedError(absl::StrCat("study \"", study.study.name(),
+                                                                    "\" has used up its budget")));
   }
   if (study.study.state() != v1::STUDY_STATE_ACTIVE || !study.spec.has_train()) {
-    return ReplyTo(token, absl::FailedPreconditionError(
-                              absl::StrCat("study \"", study.study.name(), "\" is ",
-                                           ShortName(study.study.state()))));
+    return ReplyTo(
+        token, absl::FailedPreconditionError(absl::StrCat("study \"", study.study.name(), "\" is ",
+                                                          ShortName(study.study.state()))));
   }
   study.asks.push_back({token, request.request_id()});
   PumpAsks(study);
@@ -100,7 +131,7 @@ void Core::QueueAsk(Token token, const v1::AskRequest& request) {
 
 void Core::PumpAsks(StudyRecord& study) {
   if (study.asks.empty() || study.question_open) return;
-  if (study.held) {
+  if (study.held && BudgetLeft(study)) {
     std::vector<v1::Param> params = *std::move(study.held);
     study.held.reset();
     AnswerAsk(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, std::move(params)));
@@ -109,13 +140,14 @@ void Core::PumpAsks(StudyRecord& study) {
   study.question_for_ask = true;
   if (!study.waiting.empty()) return AskForWaiting(study);
   if (!BudgetLeft(study)) {
-    for (const auto& ask : study.asks) {
-      ReplyTo(ask.token, absl::ResourceExhaustedError("the study's budget is used up"));
-    }
-    study.asks.clear();
-    return;
+    return RefuseAsks(study, absl::ResourceExhaustedError("the study's budget is used up"));
   }
   AskSampler(study, static_cast<int64_t>(study.trial_ids.size()), {});
+}
+
+void Core::RefuseAsks(StudyRecord& study, const absl::Status& status) {
+  for (const auto& ask : study.asks) ReplyTo(ask.token, status);
+  study.asks.clear();
 }
 
 // The oldest WAITING trial: what a person fixed stays, the rest is sampled.

@@ -21,6 +21,7 @@ struct StudyRecord {
   absl::Time first_attempt = absl::InfinitePast();
   std::vector<int64_t> trial_ids;          // By number.
   std::vector<search::TrialView> views;    // By number; what pruners and samplers see.
+  v1::TrialCounts counts;                  // Of `views`.
   std::deque<int64_t> waiting;             // Numbers of WAITING trials, oldest first.
   std::vector<int64_t> requeued;           // Trial ids whose next attempt is to be granted.
   std::unique_ptr<search::Pruner> pruner;  // Null: none.
@@ -28,6 +29,7 @@ struct StudyRecord {
   // At most one question to the sampler is open per study, so that numbers come in order.
   bool question_open = false;
   bool question_for_ask = false;
+  bool question_waiting = false;  // It is about a WAITING trial, not a fresh one.
   // A suggestion whose slot was taken meanwhile; used by the next grant.
   std::optional<std::vector<v1::Param>> held;
   struct PendingAsk {
@@ -47,8 +49,6 @@ struct TrialRecord {
   absl::Duration last_progress = absl::ZeroDuration();
   int64_t last_log_sequence = 0;
   std::deque<v1::LogLine> log_tail;  // Newest lines, for `trial get`.
-  std::string enqueue_request;
-  bool fixed = false;  // WAITING with params given by a person.
 };
 
 // A worker's part of a gang.
@@ -75,6 +75,7 @@ struct WorkerRecord {
   v1::Worker worker;
   SessionId session = 0;  // 0 = not attached.
   std::string session_id;
+  absl::Duration last_heard = absl::ZeroDuration();  // Monotonic; newest message of the session.
 };
 
 struct State {

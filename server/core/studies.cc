@@ -1,5 +1,7 @@
 // What people do with studies.
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "common/config/config.h"
@@ -9,16 +11,35 @@ namespace vlm::core {
 namespace {
 
 constexpr size_t kMaxNameLength = 512;
+constexpr int64_t kMostTrials = 10'000'000;
+
+absl::Status CheckName(const std::string& name) {
+  if (name.size() > kMaxNameLength) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the study's name has ", name.size(), " bytes; at most ", kMaxNameLength));
+  }
+  const bool control = std::any_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (control) return absl::InvalidArgumentError("the study's name holds control characters");
+  return absl::OkStatus();
+}
 
 }  // namespace
 
+// The file's name without its ending, with a number when that is taken.
+std::string Core::MakeUpName(const std::string& config_path) const {
+  std::string stem = std::filesystem::path(config_path).stem().string();
+  if (stem.empty() || !CheckName(stem).ok()) stem = "study";
+  std::string name = stem;
+  for (int i = 2; state_.study_names.contains(name); ++i) name = absl::StrCat(stem, "-", i);
+  return name;
+}
+
 Core::Result Core::Submit(const SubmitCall& call) {
   std::string name = !call.request.name().empty() ? call.request.name() : call.spec.name();
-  if (name.empty()) name = absl::StrCat("study-", state_.last_study_id + 1);
-  if (name.size() > kMaxNameLength) {
-    return absl::InvalidArgumentError(absl::StrCat("the study's name has ", name.size(),
-                                                   " characters; at most ", kMaxNameLength));
-  }
+  if (name.empty()) name = MakeUpName(call.request.config_path());
+  if (absl::Status usable = CheckName(name); !usable.ok()) return usable;
   auto response = std::make_shared<v1::SubmitResponse>();
   for (const v1::ConfigIssue& warning : call.warnings) *response->add_warnings() = warning;
   *response->mutable_spec() = call.spec;
@@ -41,7 +62,7 @@ Core::Result Core::Submit(const SubmitCall& call) {
   *study.mutable_directions() = call.spec.directions();
   if (study.directions().empty()) study.add_directions(v1::DIRECTION_MINIMIZE);
   study.set_metric(call.spec.metric());
-  study.mutable_create_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  *study.mutable_create_time() = ToProto(now_.wall);
   study.set_n_trials(static_cast<int32_t>(call.spec.n_trials()));
   study.set_timeout_s(call.spec.timeout_s());
   study.set_parallelism(call.spec.parallelism());
@@ -69,52 +90,64 @@ Core::Result Core::Submit(const SubmitCall& call) {
 absl::Status Core::CheckPlaceable(const v1::StudySpec& spec) const {
   const v1::ResourcesConfig& need = spec.train().resources();
   const int world = std::max(1, need.world_size());
-  int total = 0;
   int gpus = 0;
+  int cpus = 0;
   bool attached = false;
   for (const auto& [id, worker] : state_.workers) {
     if (worker.session == 0) continue;
     attached = true;
-    int here = worker.worker.slots_size();
-    if (need.slots_per_node() > 0) here = std::min(here, need.slots_per_node());
-    total += here;
-    for (const v1::Slot& slot : worker.worker.slots()) gpus += slot.kind() == v1::SLOT_KIND_GPU;
+    int gpus_here = 0;
+    for (const v1::Slot& slot : worker.worker.slots()) {
+      gpus_here += slot.kind() == v1::SLOT_KIND_GPU;
+    }
+    int cpus_here = worker.worker.slots_size() - gpus_here;
+    if (need.slots_per_node() > 0) {
+      gpus_here = std::min(gpus_here, need.slots_per_node());
+      cpus_here = std::min(cpus_here, need.slots_per_node());
+    }
+    gpus += gpus_here;
+    cpus += cpus_here;
   }
   if (!attached) return absl::OkStatus();
-  if (need.device() == v1::DEVICE_KIND_CUDA && gpus < world) {
+  if (need.device() == v1::DEVICE_KIND_CUDA) {
+    if (gpus >= world) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat(
         "resources.device is cuda with world_size ", world, ", but the attached workers have ",
-        gpus, " GPUs; add a GPU worker or set resources.device: cpu"));
+        gpus, " usable GPUs; add a GPU worker or set resources.device: cpu"));
   }
+  const bool gpu_allowed = need.device() != v1::DEVICE_KIND_CPU && spec.train().cuda_enabled();
+  const int total = std::max(cpus, gpu_allowed ? gpus : 0);
   if (total < world) {
     return absl::FailedPreconditionError(absl::StrCat(
         "resources.world_size is ", world, ", but the attached workers have ", total,
-        " usable slots in all; start workers with more slots or lower world_size"));
+        " usable slots of one kind in all; start workers with more slots or lower world_size"));
   }
   return absl::OkStatus();
 }
 
-absl::Status Core::EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request) {
-  if (request.has_n_trials()) {
-    const auto used = static_cast<int64_t>(study.trial_ids.size());
-    if (request.n_trials() < used || request.n_trials() > 10'000'000) {
-      return absl::InvalidArgumentError(absl::StrCat("n_trials ", request.n_trials(),
-                                                     " is not within ", used,
-                                                     " (trials that exist) and 10000000"));
-    }
-    study.study.set_n_trials(static_cast<int32_t>(request.n_trials()));
+absl::Status Core::CheckBudget(const StudyRecord& study,
+                               const v1::UpdateStudyRequest& request) const {
+  const auto used = static_cast<int64_t>(study.trial_ids.size());
+  if (request.has_n_trials() &&
+      (request.n_trials() < std::max<int64_t>(1, used) || request.n_trials() > kMostTrials)) {
+    return absl::InvalidArgumentError(absl::StrCat("n_trials ", request.n_trials(),
+                                                   " is not within ", std::max<int64_t>(1, used),
+                                                   " (trials that exist) and ", kMostTrials));
   }
-  if (request.has_timeout_s()) {
-    if (!(request.timeout_s() >= 0)) {
-      return absl::InvalidArgumentError("timeout_s must be 0 (none) or more");
-    }
-    study.study.set_timeout_s(request.timeout_s());
+  if (request.has_timeout_s() &&
+      !(request.timeout_s() >= 0 && std::isfinite(request.timeout_s()))) {
+    return absl::InvalidArgumentError("timeout_s must be 0 (none) or more seconds");
   }
-  if (request.has_parallelism()) {
-    if (request.parallelism() < 0) return absl::InvalidArgumentError("parallelism must be >= 0");
-    study.study.set_parallelism(request.parallelism());
+  if (request.has_parallelism() && request.parallelism() < 0) {
+    return absl::InvalidArgumentError("parallelism must be 0 (as many as there are slots) or more");
   }
   return absl::OkStatus();
+}
+
+void Core::EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request) {
+  if (request.has_n_trials()) study.study.set_n_trials(static_cast<int32_t>(request.n_trials()));
+  if (request.has_timeout_s()) study.study.set_timeout_s(request.timeout_s());
+  if (request.has_parallelism()) study.study.set_parallelism(request.parallelism());
 }
 
 Core::Result Core::UpdateStudy(const v1::UpdateStudyRequest& request) {
@@ -122,7 +155,7 @@ Core::Result Core::UpdateStudy(const v1::UpdateStudyRequest& request) {
   if (!found.ok()) return found.status();
   StudyRecord& study = **found;
   const v1::StudyState state = study.study.state();
-  if (absl::Status edited = EditBudget(study, request); !edited.ok()) return edited;
+  if (absl::Status fits = CheckBudget(study, request); !fits.ok()) return fits;
   const auto refuse = [&](absl::string_view what) {
     return absl::FailedPreconditionError(absl::StrCat("study \"", study.study.name(), "\" is ",
                                                       ShortName(state), " and cannot be ", what));
@@ -130,24 +163,30 @@ Core::Result Core::UpdateStudy(const v1::UpdateStudyRequest& request) {
   switch (request.action()) {
     case v1::UpdateStudyRequest::ACTION_PAUSE:
       if (IsEnd(state)) return refuse("paused");
+      EditBudget(study, request);
       if (state != v1::STUDY_STATE_PAUSED) SetStudyState(study, v1::STUDY_STATE_PAUSED, "");
       break;
     case v1::UpdateStudyRequest::ACTION_RESUME:
       if (state == v1::STUDY_STATE_CANCELLED) return refuse("resumed");
-      if (state == v1::STUDY_STATE_COMPLETED && (!BudgetLeft(study) || TimedOut(study))) {
+      if (IsEnd(state) && !HasBudgetAfter(study, request)) {
         return absl::FailedPreconditionError(
             absl::StrCat("study \"", study.study.name(),
                          "\" has used up its budget; raise n_trials or timeout_s to resume it"));
       }
+      EditBudget(study, request);
       if (state != v1::STUDY_STATE_ACTIVE) SetStudyState(study, v1::STUDY_STATE_ACTIVE, "");
       break;
     case v1::UpdateStudyRequest::ACTION_CANCEL:
       if (state == v1::STUDY_STATE_CANCELLED) break;
       if (IsEnd(state)) return refuse("cancelled");
+      EditBudget(study, request);
       CancelStudy(study, v1::STUDY_STATE_CANCELLED, "cancelled by a person");
       break;
-    default: Put(study); break;
+    default:
+      EditBudget(study, request);
+      break;
   }
+  Put(study);
   auto response = std::make_shared<v1::UpdateStudyResponse>();
   *response->mutable_study() = View(study);
   return response;
@@ -157,9 +196,13 @@ void Core::SetStudyState(StudyRecord& study, v1::StudyState state, const std::st
   study.study.set_state(state);
   study.study.set_reason(reason);
   if (IsEnd(state)) {
-    study.study.mutable_end_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+    *study.study.mutable_end_time() = ToProto(now_.wall);
   } else {
     study.study.clear_end_time();
+  }
+  if (state == v1::STUDY_STATE_CANCELLED || state == v1::STUDY_STATE_FAILED) {
+    RefuseAsks(study, absl::FailedPreconditionError(absl::StrCat("study \"", study.study.name(),
+                                                                 "\" is ", ShortName(state))));
   }
   Put(study);
   Emit("study.state",
@@ -177,11 +220,7 @@ void Core::CancelStudy(StudyRecord& study, v1::StudyState end, const std::string
   for (int64_t id : ids) {
     TrialRecord& trial = *state_.trials.at(id);
     if (IsEnd(trial.trial.state())) continue;
-    if (trial.live_attempt != 0) {
-      Command(*state_.attempts.at(trial.live_attempt), v1::Command::ACTION_STOP, reason);
-    } else {
-      EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
-    }
+    StopOne(trial, reason);
   }
 }
 
@@ -215,9 +254,7 @@ Core::Result Core::DeleteStudy(const v1::DeleteStudyRequest& request) {
     for (int64_t attempt_id : trial.attempt_ids) state_.attempts.erase(attempt_id);
     out_->effects.push_back(PublishLog{trial_id, {}, true});
   }
-  for (const auto& ask : study.asks) {
-    ReplyTo(ask.token, absl::NotFoundError("the study was deleted"));
-  }
+  RefuseAsks(study, absl::NotFoundError("the study was deleted"));
   Emit("study.deleted", absl::StrCat("study ", study.study.name(), " was deleted"), &study,
        nullptr);
   out_->batch.push_back(vlm::core::DeleteStudy{study_id});
@@ -228,6 +265,14 @@ Core::Result Core::DeleteStudy(const v1::DeleteStudyRequest& request) {
   auto response = std::make_shared<v1::DeleteStudyResponse>();
   response->set_study_id(study_id);
   return response;
+}
+
+bool Core::HasBudgetAfter(const StudyRecord& study, const v1::UpdateStudyRequest& request) const {
+  const int64_t n_trials = request.has_n_trials() ? request.n_trials() : study.study.n_trials();
+  const double timeout = request.has_timeout_s() ? request.timeout_s() : study.study.timeout_s();
+  const bool timed_out = timeout > 0 && study.first_attempt != absl::InfinitePast() &&
+                         now_.wall >= study.first_attempt + absl::Seconds(timeout);
+  return !timed_out && static_cast<int64_t>(study.trial_ids.size()) < n_trials;
 }
 
 bool Core::TimedOut(const StudyRecord& study) const {
@@ -267,10 +312,7 @@ void Core::FinishStudyIfDone(StudyRecord& study) {
     study.waiting.clear();
     study.requeued.clear();
   }
-  for (const auto& ask : study.asks) {
-    ReplyTo(ask.token, absl::ResourceExhaustedError("the study's budget is used up"));
-  }
-  study.asks.clear();
+  RefuseAsks(study, absl::ResourceExhaustedError("the study's budget is used up"));
   if (any_complete || last_reason.empty()) {
     SetStudyState(study, v1::STUDY_STATE_COMPLETED,
                   timed_out ? "optimization_timeout has passed" : "");

@@ -13,11 +13,16 @@ using nlohmann::json;
 
 json ToJson(const v1::ParamValue& value) {
   switch (value.kind_case()) {
-    case v1::ParamValue::kFloatValue: return value.float_value();
-    case v1::ParamValue::kIntValue: return value.int_value();
-    case v1::ParamValue::kStringValue: return value.string_value();
-    case v1::ParamValue::kBoolValue: return value.bool_value();
-    default: return nullptr;
+    case v1::ParamValue::kFloatValue:
+      return value.float_value();
+    case v1::ParamValue::kIntValue:
+      return value.int_value();
+    case v1::ParamValue::kStringValue:
+      return value.string_value();
+    case v1::ParamValue::kBoolValue:
+      return value.bool_value();
+    default:
+      return nullptr;
   }
 }
 
@@ -40,14 +45,13 @@ TrialRecord& Core::NewTrial(StudyRecord& study, v1::TrialState state,
     for (const v1::Param& param : params) fixed[param.name()] = ToJson(param.value());
     (*trial.mutable_system_attributes())[kFixedParams] = fixed.dump();
     study.waiting.push_back(trial.number());
-    record->fixed = true;
   }
   for (v1::Param& param : params) *trial.add_params() = std::move(param);
   study.trial_ids.push_back(trial.trial_id());
   TrialRecord& kept = *record;
   state_.trials[trial.trial_id()] = std::move(record);
   if (state == v1::TRIAL_STATE_RUNNING) {
-    kept.trial.mutable_start_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+    *kept.trial.mutable_start_time() = ToProto(now_.wall);
   }
   Touch(kept);
   return kept;
@@ -58,8 +62,7 @@ void Core::StartTrial(StudyRecord& study, TrialRecord& trial, std::vector<v1::Pa
   trial.trial.clear_params();
   for (v1::Param& param : params) *trial.trial.add_params() = std::move(param);
   trial.trial.set_state(v1::TRIAL_STATE_RUNNING);
-  trial.trial.mutable_start_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
-  trial.fixed = false;
+  *trial.trial.mutable_start_time() = ToProto(now_.wall);
   std::erase(study.waiting, trial.trial.number());
   Touch(trial);
 }
@@ -71,13 +74,13 @@ void Core::EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double
   trial.trial.set_reason(reason);
   trial.trial.clear_values();
   for (double value : values) trial.trial.add_values(value);
-  trial.trial.mutable_end_time()->set_seconds(absl::ToUnixSeconds(now_.wall));
+  *trial.trial.mutable_end_time() = ToProto(now_.wall);
   std::erase(study.requeued, trial.trial.trial_id());
   std::erase(study.waiting, trial.trial.number());
   Touch(trial);
   const double best_before = study.study.has_best_value() ? study.study.best_value() : NAN;
   UpdateBest(study, trial);
-  const char* kind = state == v1::TRIAL_STATE_COMPLETE  ? "trial.completed"
+  const char* kind = state == v1::TRIAL_STATE_COMPLETE ? "trial.completed"
                      : state == v1::TRIAL_STATE_PRUNED ? "trial.pruned"
                                                        : "trial.failed";
   Emit(kind,
@@ -85,8 +88,8 @@ void Core::EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double
                     reason.empty() ? "" : ": ", reason),
        &study, &trial);
   if (study.study.has_best_value() && study.study.best_value() != best_before) {
-    Emit("study.best", absl::StrCat("best value of ", study.study.name(), " is now ",
-                                    study.study.best_value()),
+    Emit("study.best",
+         absl::StrCat("best value of ", study.study.name(), " is now ", study.study.best_value()),
          &study, nullptr);
   }
   out_->effects.push_back(PublishLog{trial.trial.trial_id(), {}, true});
@@ -96,10 +99,9 @@ void Core::EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double
 void Core::UpdateBest(StudyRecord& study, const TrialRecord& trial) {
   if (trial.trial.state() != v1::TRIAL_STATE_COMPLETE || trial.trial.values_size() != 1) return;
   const double value = trial.trial.values(0);
-  const double sign = study.study.directions_size() > 0 &&
-                              study.study.directions(0) == v1::DIRECTION_MAXIMIZE
-                          ? -1
-                          : 1;
+  const double sign =
+      study.study.directions_size() > 0 && study.study.directions(0) == v1::DIRECTION_MAXIMIZE ? -1
+                                                                                               : 1;
   if (study.study.has_best_value() && sign * value >= sign * study.study.best_value()) return;
   study.study.set_best_value(value);
   study.study.set_best_trial_number(trial.trial.number());
@@ -121,19 +123,24 @@ void Core::HaltIfAllFailAlike(StudyRecord& study) {
     common = last.failure_class();
     reason = trial.trial.reason();
   }
-  CancelStudy(study, v1::STUDY_STATE_FAILED,
-              absl::StrCat("its first ", k, " trials all failed with ", ShortName(common), ": ",
-                           reason));
+  CancelStudy(
+      study, v1::STUDY_STATE_FAILED,
+      absl::StrCat("its first ", k, " trials all failed with ", ShortName(common), ": ", reason));
 }
 
-// True when the value is new. A step's first value stays, as in Optuna.
+// True when the value is new. A step's first value stays, as in Optuna; the values are kept by step
+// (an attempt that goes on from a checkpoint reports earlier steps again).
 bool Core::AddIntermediate(TrialRecord& trial, int64_t step, double value) {
-  for (const v1::IntermediateValue& known : trial.trial.intermediate_values()) {
-    if (known.step() == step) return false;
-  }
-  v1::IntermediateValue* added = trial.trial.add_intermediate_values();
+  if (step < 0) return false;
+  auto& values = *trial.trial.mutable_intermediate_values();
+  const auto at = std::lower_bound(values.begin(), values.end(), step,
+                                   [](const auto& known, int64_t s) { return known.step() < s; });
+  if (at != values.end() && at->step() == step) return false;
+  const auto index = static_cast<int>(at - values.begin());
+  v1::IntermediateValue* added = values.Add();
   added->set_step(step);
   added->set_value(value);
+  for (int i = values.size() - 1; i > index; --i) values.SwapElements(i, i - 1);
   out_->batch.push_back(PutIntermediateValue{trial.trial.trial_id(), step, value});
   return true;
 }
@@ -143,8 +150,8 @@ Core::Result Core::EnqueueTrial(const v1::EnqueueTrialRequest& request) {
   if (!found.ok()) return found.status();
   StudyRecord& study = **found;
   if (IsEnd(study.study.state())) {
-    return absl::FailedPreconditionError(absl::StrCat("study \"", study.study.name(), "\" is ",
-                                                      ShortName(study.study.state())));
+    return absl::FailedPreconditionError(
+        absl::StrCat("study \"", study.study.name(), "\" is ", ShortName(study.study.state())));
   }
   std::vector<v1::Param> params;
   size_t known = 0;
@@ -184,17 +191,24 @@ Core::Result Core::StopTrial(const v1::StopTrialRequest& request) {
   if (!found.ok()) return found.status();
   TrialRecord& trial = **found;
   if (IsEnd(trial.trial.state())) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "trial ", NameOf(StudyOf(trial), trial), " is ", ShortName(trial.trial.state()), " already"));
+    return absl::FailedPreconditionError(absl::StrCat("trial ", NameOf(StudyOf(trial), trial),
+                                                      " is ", ShortName(trial.trial.state()),
+                                                      " already"));
   }
-  if (trial.live_attempt != 0) {
-    Command(*state_.attempts.at(trial.live_attempt), v1::Command::ACTION_STOP, "stopped");
-  } else {
-    EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, "stopped");
-  }
+  StopOne(trial, "stopped");
   auto response = std::make_shared<v1::StopTrialResponse>();
   *response->mutable_trial() = View(trial, false);
   return response;
+}
+
+// A trial that trains is told to end at its next step; any other ends here and now.
+void Core::StopOne(TrialRecord& trial, const std::string& reason) {
+  if (trial.live_attempt == 0) return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
+  AttemptRecord& attempt = *state_.attempts.at(trial.live_attempt);
+  if (attempt.attempt.state() < v1::ATTEMPT_STATE_RENDEZVOUS) {
+    return EndAttempt(attempt, v1::ATTEMPT_STATE_STOPPED, v1::FAILURE_CLASS_UNSPECIFIED, reason);
+  }
+  Command(attempt, v1::Command::ACTION_STOP, reason);
 }
 
 Core::Result Core::RetryTrial(const v1::RetryTrialRequest& request) {
@@ -230,6 +244,14 @@ Core::Result Core::RetryTrial(const v1::RetryTrialRequest& request) {
   return response;
 }
 
+// As in Optuna the value of a pruned trial is its last intermediate value.
+std::vector<double> Core::LastValue(const TrialRecord& trial) {
+  if (trial.trial.intermediate_values().empty()) return {};
+  const double value = trial.trial.intermediate_values().rbegin()->value();
+  if (std::isnan(value)) return {};
+  return {value};
+}
+
 absl::StatusOr<TrialRecord*> Core::ExternalTrial(const std::string& text) {
   auto found = FindTrial(text);
   if (!found.ok()) return found.status();
@@ -257,10 +279,11 @@ Core::Result Core::Tell(const v1::TellRequest& request) {
     return absl::InvalidArgumentError("a value is NaN; tell FAIL instead");
   }
   const auto objectives = static_cast<size_t>(StudyOf(trial).study.directions_size());
-  if (request.state() == v1::TRIAL_STATE_COMPLETE && values.size() != objectives) {
-    return absl::InvalidArgumentError(absl::StrCat("the study has ", objectives,
-                                                   " objectives, the call ", values.size(),
-                                                   " values"));
+  if (request.state() == v1::TRIAL_STATE_PRUNED && values.empty()) values = LastValue(trial);
+  const bool may_lack = request.state() == v1::TRIAL_STATE_PRUNED && values.empty();
+  if (request.state() != v1::TRIAL_STATE_FAIL && !may_lack && values.size() != objectives) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the study has ", objectives, " objectives, the call ", values.size(), " values"));
   }
   if (request.state() == v1::TRIAL_STATE_FAIL) values.clear();
   EndTrial(trial, request.state(), std::move(values), "");

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/hash.h"
 #include "common/status.h"
@@ -23,6 +24,18 @@ absl::Status FromErrno(const std::string& what) {
   const auto code = error == ENOSPC || error == EDQUOT ? absl::StatusCode::kResourceExhausted
                                                        : absl::StatusCode::kInternal;
   return absl::Status(code, absl::StrCat(what, ": ", std::strerror(error)));
+}
+
+absl::Status WriteAt(int fd, const v1::Chunk& chunk, const std::string& path) {
+  size_t done = 0;
+  while (done < chunk.data().size()) {
+    const ssize_t n = pwrite(fd, chunk.data().data() + done, chunk.data().size() - done,
+                             chunk.offset() + static_cast<int64_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return FromErrno(path);
+    done += static_cast<size_t>(n);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SyncFolder(const std::string& folder) {
@@ -64,11 +77,15 @@ absl::Status CheckpointFiles::Receive(const v1::Checkpoint& checkpoint,
       return absl::InvalidArgumentError(
           absl::StrCat("a hole before offset ", chunk.offset(), "; ", size, " bytes are stored"));
     }
-    if (chunk.offset() + length <= size) continue;  // Stored by an earlier try.
-    if (pwrite(fd, chunk.data().data(), chunk.data().size(), chunk.offset()) != length) {
-      const absl::Status status = FromErrno(part);
+    if (chunk.offset() + length > checkpoint.size_bytes()) {
       unlink(part.c_str());
-      return status;
+      return absl::InvalidArgumentError(
+          absl::StrCat("more bytes than the ", checkpoint.size_bytes(), " that were announced"));
+    }
+    if (chunk.offset() + length <= size) continue;  // Stored by an earlier try.
+    if (absl::Status written = WriteAt(fd, chunk, part); !written.ok()) {
+      unlink(part.c_str());
+      return written;
     }
     size = chunk.offset() + length;
   }
@@ -90,7 +107,17 @@ absl::Status CheckpointFiles::Receive(const v1::Checkpoint& checkpoint,
 absl::Status CheckpointFiles::Send(const v1::Checkpoint& checkpoint, int64_t offset,
                                    const std::function<bool(const v1::Chunk&)>& send) const {
   ASSIGN_OR_RETURN(const std::string path, PathOf(checkpoint.checkpoint_id()));
-  ASSIGN_OR_RETURN(const std::string hash, Sha256File(path));
+  if (!absl::StartsWith(checkpoint.uri(), "coordinator:")) {
+    return absl::NotFoundError(absl::StrCat("checkpoint ", checkpoint.checkpoint_id(),
+                                            " is not with the coordinator but on worker ",
+                                            checkpoint.worker_id(), " at ", checkpoint.uri()));
+  }
+  if (offset < 0) return absl::InvalidArgumentError("offset must be 0 or more");
+  auto hashed = Sha256File(path);
+  if (absl::IsNotFound(hashed.status())) {
+    return absl::DataLossError(absl::StrCat(path, " is gone from the coordinator's disk"));
+  }
+  ASSIGN_OR_RETURN(const std::string hash, std::move(hashed));
   if (hash != checkpoint.sha256()) {
     return absl::DataLossError(absl::StrCat("checkpoint ", checkpoint.checkpoint_id(),
                                             " is damaged on the coordinator's disk: its hash is ",

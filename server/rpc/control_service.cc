@@ -13,6 +13,8 @@ namespace vlm::rpc {
 namespace {
 
 constexpr absl::Duration kLongestCall = absl::Seconds(30);
+constexpr absl::Duration kStatusTime = absl::Seconds(5);
+constexpr int kLogTail = 20;
 
 absl::Duration TimeLeft(const grpc::ServerContext* context) {
   const absl::Time deadline = absl::FromChrono(context->deadline());
@@ -76,7 +78,6 @@ VLM_PASS(GetStudy)
 VLM_PASS(ListStudies)
 VLM_PASS(UpdateStudy)
 VLM_PASS(DeleteStudy)
-VLM_PASS(GetTrial)
 VLM_PASS(ListTrials)
 VLM_PASS(EnqueueTrial)
 VLM_PASS(StopTrial)
@@ -121,13 +122,36 @@ grpc::Status ControlService::GetProfile(Context*, const v1::GetProfileRequest* r
   return grpc::Status::OK;
 }
 
-grpc::Status ControlService::GetStatus(Context* context, const v1::GetStatusRequest* request,
+absl::StatusOr<v1::GetStatusResponse> ControlService::Status() {
+  v1::GetStatusResponse response;
+  const absl::Status status =
+      parts_.engine->CallInto(v1::GetStatusRequest(), kStatusTime, &response);
+  if (!status.ok()) return status;
+  response.set_rss_bytes(ResidentBytes());
+  response.set_database_bytes(parts_.store->FileBytes());
+  response.set_pid(getpid());
+  response.set_http_address(parts_.http_address);
+  return response;
+}
+
+grpc::Status ControlService::GetStatus(Context*, const v1::GetStatusRequest*,
                                        v1::GetStatusResponse* response) {
-  grpc::Status status = Pass(context, request, response);
-  response->set_rss_bytes(ResidentBytes());
-  response->set_database_bytes(parts_.store->FileBytes());
-  response->set_pid(getpid());
-  response->set_http_address(parts_.http_address);
+  auto status = Status();
+  if (!status.ok()) return ToGrpc(status.status());
+  *response = *std::move(status);
+  return grpc::Status::OK;
+}
+
+// The heart keeps a few lines of what it has seen itself; after a restart the file has them.
+grpc::Status ControlService::GetTrial(Context* context, const v1::GetTrialRequest* request,
+                                      v1::GetTrialResponse* response) {
+  const grpc::Status status = Pass(context, request, response);
+  if (!status.ok() || response->trial().last_log_lines_size() > 0) return status;
+  auto lines = parts_.store->ReadLogs(response->trial().trial_id(), 0, kLogTail);
+  if (!lines.ok()) return ToGrpc(lines.status());
+  for (v1::LogLine& line : *lines) {
+    response->mutable_trial()->add_last_log_lines(std::move(*line.mutable_text()));
+  }
   return status;
 }
 

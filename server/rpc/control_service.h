@@ -26,28 +26,37 @@ class ControlService final : public ControlBase {
   explicit ControlService(ControlParts parts) : parts_(std::move(parts)) {}
 
   using Context = grpc::ServerContext;
-  using Status = grpc::Status;
-  Status Submit(Context*, const v1::SubmitRequest*, v1::SubmitResponse*) override;
-  Status Validate(Context*, const v1::ValidateRequest*, v1::ValidateResponse*) override;
-  Status GetStudy(Context*, const v1::GetStudyRequest*, v1::GetStudyResponse*) override;
-  Status ListStudies(Context*, const v1::ListStudiesRequest*, v1::ListStudiesResponse*) override;
-  Status UpdateStudy(Context*, const v1::UpdateStudyRequest*, v1::UpdateStudyResponse*) override;
-  Status DeleteStudy(Context*, const v1::DeleteStudyRequest*, v1::DeleteStudyResponse*) override;
-  Status GetTrial(Context*, const v1::GetTrialRequest*, v1::GetTrialResponse*) override;
-  Status ListTrials(Context*, const v1::ListTrialsRequest*, v1::ListTrialsResponse*) override;
-  Status EnqueueTrial(Context*, const v1::EnqueueTrialRequest*, v1::EnqueueTrialResponse*) override;
-  Status StopTrial(Context*, const v1::StopTrialRequest*, v1::StopTrialResponse*) override;
-  Status RetryTrial(Context*, const v1::RetryTrialRequest*, v1::RetryTrialResponse*) override;
-  Status BestTrials(Context*, const v1::BestTrialsRequest*, v1::BestTrialsResponse*) override;
-  Status Ask(Context*, const v1::AskRequest*, v1::AskResponse*) override;
-  Status Tell(Context*, const v1::TellRequest*, v1::TellResponse*) override;
-  Status ReportValue(Context*, const v1::ReportValueRequest*, v1::ReportValueResponse*) override;
-  Status ListWorkers(Context*, const v1::ListWorkersRequest*, v1::ListWorkersResponse*) override;
-  Status ReadMetrics(Context*, const v1::ReadMetricsRequest*, v1::ReadMetricsResponse*) override;
-  Status GetProfile(Context*, const v1::GetProfileRequest*, v1::GetProfileResponse*) override;
-  Status ListCheckpoints(Context*, const v1::ListCheckpointsRequest*,
-                         v1::ListCheckpointsResponse*) override;
-  Status GetStatus(Context*, const v1::GetStatusRequest*, v1::GetStatusResponse*) override;
+  grpc::Status Submit(Context*, const v1::SubmitRequest*, v1::SubmitResponse*) override;
+  grpc::Status Validate(Context*, const v1::ValidateRequest*, v1::ValidateResponse*) override;
+  grpc::Status GetStudy(Context*, const v1::GetStudyRequest*, v1::GetStudyResponse*) override;
+  grpc::Status ListStudies(Context*, const v1::ListStudiesRequest*,
+                           v1::ListStudiesResponse*) override;
+  grpc::Status UpdateStudy(Context*, const v1::UpdateStudyRequest*,
+                           v1::UpdateStudyResponse*) override;
+  grpc::Status DeleteStudy(Context*, const v1::DeleteStudyRequest*,
+                           v1::DeleteStudyResponse*) override;
+  grpc::Status GetTrial(Context*, const v1::GetTrialRequest*, v1::GetTrialResponse*) override;
+  grpc::Status ListTrials(Context*, const v1::ListTrialsRequest*, v1::ListTrialsResponse*) override;
+  grpc::Status EnqueueTrial(Context*, const v1::EnqueueTrialRequest*,
+                            v1::EnqueueTrialResponse*) override;
+  grpc::Status StopTrial(Context*, const v1::StopTrialRequest*, v1::StopTrialResponse*) override;
+  grpc::Status RetryTrial(Context*, const v1::RetryTrialRequest*, v1::RetryTrialResponse*) override;
+  grpc::Status BestTrials(Context*, const v1::BestTrialsRequest*, v1::BestTrialsResponse*) override;
+  grpc::Status Ask(Context*, const v1::AskRequest*, v1::AskResponse*) override;
+  grpc::Status Tell(Context*, const v1::TellRequest*, v1::TellResponse*) override;
+  grpc::Status ReportValue(Context*, const v1::ReportValueRequest*,
+                           v1::ReportValueResponse*) override;
+  grpc::Status ListWorkers(Context*, const v1::ListWorkersRequest*,
+                           v1::ListWorkersResponse*) override;
+  grpc::Status ReadMetrics(Context*, const v1::ReadMetricsRequest*,
+                           v1::ReadMetricsResponse*) override;
+  grpc::Status GetProfile(Context*, const v1::GetProfileRequest*, v1::GetProfileResponse*) override;
+  grpc::Status ListCheckpoints(Context*, const v1::ListCheckpointsRequest*,
+                               v1::ListCheckpointsResponse*) override;
+  grpc::Status GetStatus(Context*, const v1::GetStatusRequest*, v1::GetStatusResponse*) override;
+
+  // GetStatus for the HTTP port.
+  absl::StatusOr<v1::GetStatusResponse> Status();
 
   grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext*,
                                                      const v1::WatchRequest*) override;
@@ -56,7 +65,7 @@ class ControlService final : public ControlBase {
 
  private:
   template <typename Request, typename Response>
-  Status Pass(Context* context, const Request* request, Response* response);
+  grpc::Status Pass(Context* context, const Request* request, Response* response);
   absl::StatusOr<int64_t> TrialId(const std::string& name);
 
   ControlParts parts_;

@@ -6,9 +6,10 @@
 namespace vlm::rpc {
 namespace {
 
-constexpr size_t kWatchQueue = 20'000;
+constexpr size_t kWatchQueue = 5'000;
 constexpr size_t kLogQueue = 10'000;
 constexpr int kLinesPerMessage = 500;
+constexpr int kEventsPerMessage = 500;
 
 class WatchReactor final
     : public QueuedStream<grpc::ServerWriteReactor<v1::WatchResponse>, v1::WatchResponse> {
@@ -16,7 +17,7 @@ class WatchReactor final
   WatchReactor(Hub* hub, uint64_t id) : QueuedStream(kWatchQueue), hub_(hub), id_(id) {}
   void OnDone() override {
     hub_->Remove(id_);
-    delete this;
+    Drop();
   }
 
  private:
@@ -31,7 +32,7 @@ class LogReactor final
       : QueuedStream(kLogQueue), hub_(hub), id_(id), request_(std::move(request)) {}
   void OnDone() override {
     hub_->Remove(id_);
-    delete this;
+    Drop();
   }
   // Lines that were sent already are left out; so are other ranks' and attempts'.
   template <typename Lines>
@@ -59,12 +60,26 @@ class LogReactor final
   int64_t last_ = 0;
 };
 
+// The present state of a large study does not fit one message.
+void SendInParts(WatchReactor& reactor, v1::WatchResponse& state) {
+  v1::WatchResponse part;
+  part.set_sequence(state.sequence());
+  for (v1::Event& event : *state.mutable_events()) {
+    *part.add_events() = std::move(event);
+    if (part.events_size() < kEventsPerMessage) continue;
+    reactor.Send(part);
+    part.clear_events();
+  }
+  if (part.events_size() > 0 || state.events().empty()) reactor.Send(std::move(part));
+}
+
 }  // namespace
 
 grpc::ServerWriteReactor<v1::WatchResponse>* ControlService::Watch(
     grpc::CallbackServerContext*, const v1::WatchRequest* request) {
   const uint64_t id = parts_.hub->NewId();
-  auto* reactor = new WatchReactor(parts_.hub, id);
+  auto reactor = std::make_shared<WatchReactor>(parts_.hub, id);
+  reactor->Keep(reactor);
   // The answer comes on the writer's thread, in order with the events around it: the present state
   // is exactly what the later events build on.
   parts_.engine->CallAsync(*request, [this, reactor, id, request = *request](auto result) {
@@ -77,19 +92,21 @@ grpc::ServerWriteReactor<v1::WatchResponse>* ControlService::Watch(
     end.send = [reactor](v1::WatchResponse response) { return reactor->Send(std::move(response)); };
     end.close = [reactor](const absl::Status& status) { reactor->Close(ToGrpc(status)); };
     const bool resume = request.sequence() > 0;
-    if (!resume) reactor->Send(std::move(state));
+    if (!resume) SendInParts(*reactor, state);
     if (!parts_.hub->AddWatch(id, std::move(end), resume ? request.sequence() : -1)) {
       reactor->Close(grpc::Status(grpc::StatusCode::OUT_OF_RANGE,
                                   "that sequence is older than what is kept; start with 0"));
     }
+    if (reactor->Finished()) parts_.hub->Remove(id);  // Given up before it was added.
   });
-  return reactor;
+  return reactor.get();
 }
 
 grpc::ServerWriteReactor<v1::TailLogsResponse>* ControlService::TailLogs(
     grpc::CallbackServerContext*, const v1::TailLogsRequest* request) {
   const uint64_t id = parts_.hub->NewId();
-  auto* reactor = new LogReactor(parts_.hub, id, *request);
+  auto reactor = std::make_shared<LogReactor>(parts_.hub, id, *request);
+  reactor->Keep(reactor);
   parts_.engine->CallAsync(core::ResolveTrial{request->trial()}, [this, reactor, id](auto result) {
     if (!result.ok()) return reactor->Close(ToGrpc(result.status()));
     const v1::Trial trial = static_cast<const v1::GetTrialResponse&>(**result).trial();
@@ -109,6 +126,7 @@ grpc::ServerWriteReactor<v1::TailLogsResponse>* ControlService::TailLogs(
       };
       end.close = [reactor](const absl::Status& status) { reactor->Close(ToGrpc(status)); };
       parts_.hub->Add(id, std::move(end));
+      if (reactor->Finished()) parts_.hub->Remove(id);  // Given up before it was added.
     }
     parts_.reader->Post([this, reactor, trial, follow] {
       auto lines = parts_.store->ReadLogs(trial.trial_id(), reactor->request().after_sequence(),
@@ -118,7 +136,7 @@ grpc::ServerWriteReactor<v1::TailLogsResponse>* ControlService::TailLogs(
       if (!follow) reactor->Close(grpc::Status::OK);
     });
   });
-  return reactor;
+  return reactor.get();
 }
 
 }  // namespace vlm::rpc

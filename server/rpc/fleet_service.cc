@@ -8,6 +8,8 @@ namespace vlm::rpc {
 namespace {
 
 constexpr size_t kPushQueue = 10'000;
+// Reading pauses at so many batches of a stream that wait for the disk: back-pressure for senders.
+constexpr int kUnansweredBatches = 256;
 constexpr absl::Duration kLongestCall = absl::Seconds(30);
 
 class AttachReactor final
@@ -15,23 +17,27 @@ class AttachReactor final
                           v1::CoordinatorMessage> {
  public:
   AttachReactor(server::Engine* engine, Hub* hub, uint64_t session)
-      : QueuedStream(kPushQueue), engine_(engine), hub_(hub), session_(session) {
+      : QueuedStream(kPushQueue), engine_(engine), hub_(hub), session_(session) {}
+  static AttachReactor* Open(server::Engine* engine, Hub* hub) {
+    auto reactor = std::make_shared<AttachReactor>(engine, hub, hub->NewId());
     WorkerEnd end;
-    end.send = [this](v1::CoordinatorMessage message) { Send(std::move(message)); };
-    end.close = [this](const absl::Status& status) { Close(ToGrpc(status)); };
-    hub_->Add(session_, std::move(end));
-    StartRead(&incoming_);
+    end.send = [reactor](v1::CoordinatorMessage message) { reactor->Send(std::move(message)); };
+    end.close = [reactor](const absl::Status& status) { reactor->Close(ToGrpc(status)); };
+    hub->Add(reactor->session_, std::move(end));
+    reactor->Keep(reactor);
+    reactor->StartRead(&reactor->incoming_);
+    return reactor.get();
   }
   void OnReadDone(bool ok) override {
     if (!ok) return Close(grpc::Status::OK);
     engine_->Post(core::FromWorker{session_, std::move(incoming_)});
     incoming_.Clear();
-    StartRead(&incoming_);
+    WhileOpen([this] { StartRead(&incoming_); });
   }
   void OnDone() override {
     hub_->Remove(session_);
     engine_->Post(core::SessionClosed{session_});
-    delete this;
+    Drop();
   }
 
  private:
@@ -45,22 +51,38 @@ class ReportReactor final
     : public QueuedStream<grpc::ServerBidiReactor<v1::ReportBatch, v1::ReportAck>, v1::ReportAck> {
  public:
   ReportReactor(server::Engine* engine, Hub* hub, uint64_t id)
-      : QueuedStream(kPushQueue), engine_(engine), hub_(hub), id_(id) {
+      : QueuedStream(kPushQueue), engine_(engine), hub_(hub), id_(id) {}
+  static ReportReactor* Open(server::Engine* engine, Hub* hub) {
+    auto reactor = std::make_shared<ReportReactor>(engine, hub, hub->NewId());
     ReportEnd end;
-    end.send = [this](v1::ReportAck ack) { Send(std::move(ack)); };
-    end.close = [this](const absl::Status& status) { Close(ToGrpc(status)); };
-    hub_->Add(id_, std::move(end));
-    StartRead(&incoming_);
+    end.send = [reactor](v1::ReportAck ack) { reactor->SendAck(std::move(ack)); };
+    end.close = [reactor](const absl::Status& status) { reactor->Close(ToGrpc(status)); };
+    hub->Add(reactor->id_, std::move(end));
+    reactor->Keep(reactor);
+    reactor->StartRead(&reactor->incoming_);
+    return reactor.get();
   }
   void OnReadDone(bool ok) override {
     if (!ok) return Close(grpc::Status::OK);
     engine_->Post(core::ReportIn{id_, std::move(incoming_)});
     incoming_.Clear();
-    StartRead(&incoming_);
+    {
+      MutexLock lock(count_mutex_);
+      if (++unanswered_ >= kUnansweredBatches) return;  // SendAck reads on.
+    }
+    WhileOpen([this] { StartRead(&incoming_); });
+  }
+  void SendAck(v1::ReportAck ack) {
+    Send(std::move(ack));
+    {
+      MutexLock lock(count_mutex_);
+      if (unanswered_-- != kUnansweredBatches) return;
+    }
+    WhileOpen([this] { StartRead(&incoming_); });
   }
   void OnDone() override {
     hub_->Remove(id_);
-    delete this;
+    Drop();
   }
 
  private:
@@ -68,18 +90,20 @@ class ReportReactor final
   Hub* hub_;
   uint64_t id_;
   v1::ReportBatch incoming_;
+  Mutex count_mutex_;
+  int unanswered_ ABSL_GUARDED_BY(count_mutex_) = 0;  // Batches read and not yet acknowledged.
 };
 
 }  // namespace
 
 grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>* FleetService::Attach(
     grpc::CallbackServerContext*) {
-  return new AttachReactor(engine_, hub_, hub_->NewId());
+  return AttachReactor::Open(engine_, hub_);
 }
 
 grpc::ServerBidiReactor<v1::ReportBatch, v1::ReportAck>* FleetService::Report(
     grpc::CallbackServerContext*) {
-  return new ReportReactor(engine_, hub_, hub_->NewId());
+  return ReportReactor::Open(engine_, hub_);
 }
 
 grpc::Status FleetService::UploadCheckpoint(grpc::ServerContext*,
@@ -116,17 +140,22 @@ grpc::Status FleetService::DownloadCheckpoint(
     grpc::ServerContext*, const v1::DownloadCheckpointRequest* request,
     grpc::ServerWriter<v1::DownloadCheckpointResponse>* writer) {
   v1::Checkpoint checkpoint;
-  absl::Status status =
-      engine_->CallInto(core::FindCheckpoint{request->checkpoint_id()}, kLongestCall, &checkpoint);
+  const std::string& want = request->checkpoint_id();
+  absl::Status status = engine_->CallInto(core::FindCheckpoint{want}, kLongestCall, &checkpoint);
   if (!status.ok()) return ToGrpc(status);
   v1::DownloadCheckpointResponse first;
   *first.mutable_checkpoint() = checkpoint;
-  writer->Write(first);
-  return ToGrpc(files_->Send(checkpoint, request->offset(), [&](const v1::Chunk& chunk) {
+  bool sent_first = false;
+  status = files_->Send(checkpoint, request->offset(), [&](const v1::Chunk& chunk) {
+    if (!sent_first && !writer->Write(first)) return false;
+    sent_first = true;
     v1::DownloadCheckpointResponse response;
     *response.mutable_chunk() = chunk;
     return writer->Write(response);
-  }));
+  });
+  if (absl::IsDataLoss(status)) engine_->Post(core::Call{0, core::CheckpointDamaged{want}});
+  if (status.ok() && !sent_first) writer->Write(first);
+  return ToGrpc(status);
 }
 
 }  // namespace vlm::rpc

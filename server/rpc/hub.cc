@@ -1,11 +1,19 @@
 #include "server/rpc/hub.h"
 
+#include <algorithm>
+
 namespace vlm::rpc {
 namespace {
 
-constexpr size_t kKeptEvents = 10'000;
+constexpr size_t kKeptEvents = 5'000;
 
 }  // namespace
+
+void Hub::Preload(std::vector<v1::Event> events) {
+  MutexLock lock(mutex_);
+  for (v1::Event& event : events) kept_.push_back(std::move(event));
+  if (!kept_.empty()) last_sequence_ = kept_.back().sequence();
+}
 
 void Hub::Add(uint64_t id, WorkerEnd end) {
   MutexLock lock(mutex_);
@@ -26,7 +34,7 @@ bool Hub::AddWatch(uint64_t id, WatchEnd end, int64_t sequence) {
   MutexLock lock(mutex_);
   if (sequence >= 0) {
     const int64_t oldest = kept_.empty() ? last_sequence_ + 1 : kept_.front().sequence();
-    if (sequence + 1 < oldest) return false;
+    if (sequence + 1 < oldest || sequence > std::max<int64_t>(0, last_sequence_)) return false;
     v1::WatchResponse response;
     for (const v1::Event& event : kept_) {
       if (event.sequence() <= sequence) continue;

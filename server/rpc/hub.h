@@ -38,6 +38,9 @@ class Hub final : public server::EffectSink {
   explicit Hub(std::function<void(const std::string&)> drop_checkpoint)
       : drop_checkpoint_(std::move(drop_checkpoint)) {}
 
+  // Events of an earlier process, oldest first, so that its watchers can resume. Call before any
+  // other use.
+  void Preload(std::vector<v1::Event> events);
   uint64_t NewId() { return next_id_++; }
   void Add(uint64_t id, WorkerEnd end);
   void Add(uint64_t id, ReportEnd end);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 
 #include "common/mutex.h"
@@ -9,12 +10,15 @@
 
 namespace vlm::rpc {
 
-// Base is grpc::ServerWriteReactor<Out> or grpc::ServerBidiReactor<In, Out>. The object deletes
-// itself in OnDone of the derived class. Thread-safe.
+// Base is grpc::ServerWriteReactor<Out> or grpc::ServerBidiReactor<In, Out>. gRPC owns one
+// reference (Keep ... Drop in OnDone of the derived class); whoever may still send holds another,
+// so that a stream that its reader gave up is not touched after its end. Thread-safe.
 template <typename Base, typename Out>
 class QueuedStream : public Base {
  public:
   explicit QueuedStream(size_t limit) : limit_(limit) {}
+  // Call once, before the stream is handed to gRPC.
+  void Keep(std::shared_ptr<void> self) { self_ = std::move(self); }
 
   // False when the queue is full: the reader is too slow; the stream ends with RESOURCE_EXHAUSTED.
   bool Send(Out message) {
@@ -37,6 +41,11 @@ class QueuedStream : public Base {
     if (!finish_) finish_ = std::move(status);
     MaybeFinish();
   }
+  // Whether the end has been given to gRPC; OnDone has run or will.
+  bool Finished() {
+    MutexLock lock(mutex_);
+    return finished_;
+  }
   void OnWriteDone(bool ok) override {
     MutexLock lock(mutex_);
     queue_.pop_front();
@@ -52,6 +61,16 @@ class QueuedStream : public Base {
   }
   void OnCancel() override { Close(grpc::Status::CANCELLED); }
 
+ protected:
+  // Runs `start` (a StartRead) unless the stream has ended.
+  template <typename F>
+  void WhileOpen(const F& start) {
+    MutexLock lock(mutex_);
+    if (!finished_) start();
+  }
+  // The last statement of OnDone: the object may be gone afterwards.
+  void Drop() { const std::shared_ptr<void> last = std::move(self_); }
+
  private:
   void MaybeFinish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!finish_ || finished_ || !queue_.empty()) return;
@@ -60,6 +79,7 @@ class QueuedStream : public Base {
   }
 
   const size_t limit_;
+  std::shared_ptr<void> self_;
   Mutex mutex_;
   std::deque<Out> queue_ ABSL_GUARDED_BY(mutex_);
   std::optional<grpc::Status> finish_ ABSL_GUARDED_BY(mutex_);

@@ -84,23 +84,34 @@ struct Applier {
   void operator()(const core::PutAttempt& m) {
     marks->attempt = std::max(marks->attempt, m.attempt.attempt_id());
     SQLite::Statement& s = c.Prepare(
-        "INSERT INTO vlm_attempts (attempt_id, trial_id, number, state, body) "
-        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (attempt_id) DO UPDATE SET state = excluded.state, "
-        "body = excluded.body");
+        "INSERT INTO vlm_attempts (attempt_id, trial_id, number, state, body, command, "
+        "rendezvous_host, rendezvous_port) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (attempt_id) DO UPDATE SET state = excluded.state, body = excluded.body, "
+        "command = excluded.command, rendezvous_host = excluded.rendezvous_host, "
+        "rendezvous_port = excluded.rendezvous_port");
     s.bind(1, m.attempt.attempt_id());
     s.bind(2, m.attempt.trial_id());
     s.bind(3, m.attempt.number());
     s.bind(4, m.attempt.state());
     BindBody(s, 5, m.attempt);
+    BindBody(s, 6, m.command);
+    s.bind(7, m.rendezvous_host);
+    s.bind(8, m.rendezvous_port);
     s.exec();
   }
   void operator()(const core::ApplyReport& m) {
     SQLite::Statement& mark = c.Prepare(
-        "INSERT INTO vlm_report_marks (attempt_id, node, sequence) VALUES (?, ?, ?) "
-        "ON CONFLICT (attempt_id, node) DO UPDATE SET sequence = excluded.sequence");
+        "INSERT INTO vlm_report_marks (attempt_id, node, sequence, last_step, total_steps, "
+        "outcome) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (attempt_id, node) DO UPDATE SET "
+        "sequence = excluded.sequence, last_step = max(last_step, excluded.last_step), "
+        "total_steps = max(total_steps, excluded.total_steps), outcome = excluded.outcome");
     mark.bind(1, m.attempt_id);
     mark.bind(2, m.node);
     mark.bind(3, m.report.sequence());
+    mark.bind(4, m.report.last_step());
+    mark.bind(5, m.report.total_steps());
+    if (m.report.has_outcome()) BindBody(mark, 6, m.report.outcome());
     mark.exec();
     if (m.report.series_size() > 0) {
       v1::Report points;

@@ -1,6 +1,7 @@
 #include "server/storage/connection.h"
 
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
 #include "absl/strings/str_cat.h"
 
@@ -29,6 +30,12 @@ absl::StatusCode CodeOf(int error) {
   }
 }
 
+bool DiskIsFull(const std::string& path) {
+  struct statvfs disk {};
+  constexpr uint64_t kNeeded = 256 << 10;
+  return statvfs(path.c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < kNeeded;
+}
+
 }  // namespace
 
 Connection::Connection(const std::string& path, bool writable)
@@ -50,9 +57,14 @@ absl::Status Guard(const std::string& what, const std::function<void()>& body) {
     body();
     return absl::OkStatus();
   } catch (const SQLite::Exception& e) {
-    std::string hint;
-    if ((e.getErrorCode() & 0xff) == SQLITE_FULL) hint = "; free some space on that disk";
-    return absl::Status(CodeOf(e.getErrorCode()), absl::StrCat(what, ": ", e.what(), hint));
+    absl::StatusCode code = CodeOf(e.getErrorCode());
+    // A log or index file that cannot grow is an I/O error to SQLite.
+    if ((e.getErrorCode() & 0xff) == SQLITE_IOERR && DiskIsFull(what)) {
+      code = absl::StatusCode::kResourceExhausted;
+    }
+    const bool full = code == absl::StatusCode::kResourceExhausted;
+    return absl::Status(
+        code, absl::StrCat(what, ": ", e.what(), full ? "; free some space on that disk" : ""));
   } catch (const std::exception& e) {
     return absl::DataLossError(absl::StrCat(what, ": ", e.what()));
   }

@@ -5,14 +5,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "server/search/sampler.h"
 #include "server/storage/optuna_rows.h"
 
 namespace vlm::storage {
 namespace {
-
-constexpr int64_t kRequestMemorySeconds = 24 * 3600;
 
 void ParseBody(const SQLite::Column& column, google::protobuf::MessageLite* message,
                const std::string& what) {
@@ -60,6 +57,22 @@ v1::Trial* FindTrial(core::Snapshot* out, const TrialIndex& index, int64_t trial
   return it == index.end() ? nullptr : &out->trials[it->second];
 }
 
+absl::Status ReadParam(SQLite::Statement& row, v1::Trial* trial) {
+  v1::Distribution distribution;
+  try {
+    distribution = ParseDistribution(row.getColumn(3).getString());
+  } catch (const std::exception& e) {
+    return absl::DataLossError(e.what());
+  }
+  auto value = search::ToExternal(distribution, row.getColumn(2).getDouble());
+  if (!value.ok()) return value.status();
+  v1::Param& param = *trial->add_params();
+  param.set_name(row.getColumn(1).getString());
+  *param.mutable_value() = *std::move(value);
+  *param.mutable_distribution() = std::move(distribution);
+  return absl::OkStatus();
+}
+
 void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index) {
   SQLite::Statement& p = c.Prepare(
       "SELECT trial_id, param_name, param_value, distribution_json FROM trial_params "
@@ -67,17 +80,14 @@ void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index
   while (p.executeStep()) {
     v1::Trial* trial = FindTrial(out, index, p.getColumn(0).getInt64());
     if (trial == nullptr) continue;
-    const v1::Distribution distribution = ParseDistribution(p.getColumn(3).getString());
-    const auto value = search::ToExternal(distribution, p.getColumn(2).getDouble());
-    if (!value.ok()) {
+    if (absl::Status read = ReadParam(p, trial); !read.ok()) {
+      // Another program's trial may hold what we have no form for (a NaN choice, say): it stays in
+      // the file as it is and is left out here. Ours cannot be wrong.
+      if (trial->external()) continue;
       throw std::runtime_error(absl::StrCat("trial ", trial->trial_id(), ", parameter ",
                                             p.getColumn(1).getString(), ": ",
-                                            std::string(value.status().message())));
+                                            std::string(read.message())));
     }
-    v1::Param& param = *trial->add_params();
-    param.set_name(p.getColumn(1).getString());
-    *param.mutable_value() = *value;
-    *param.mutable_distribution() = distribution;
   }
   SQLite::Statement& v = c.Prepare(
       "SELECT trial_id, value, value_type FROM trial_values ORDER BY trial_id, objective");
@@ -139,28 +149,45 @@ void LoadTrials(Connection& c, core::Snapshot* out) {
   LoadTrialValues(c, out, index);
 }
 
-void LoadOwnTables(Connection& c, core::Snapshot* out) {
-  SQLite::Statement& a = c.Prepare("SELECT body FROM vlm_attempts ORDER BY attempt_id");
-  while (a.executeStep()) ParseBody(a.getColumn(0), &out->attempts.emplace_back(), "an attempt");
+void LoadAttempts(Connection& c, core::Snapshot* out) {
+  SQLite::Statement& a = c.Prepare(
+      "SELECT attempt_id, body, command, rendezvous_host, rendezvous_port FROM vlm_attempts "
+      "ORDER BY attempt_id");
+  while (a.executeStep()) {
+    core::PutAttempt& row = out->attempts.emplace_back();
+    const std::string what = absl::StrCat("attempt ", a.getColumn(0).getInt64());
+    ParseBody(a.getColumn(1), &row.attempt, what);
+    ParseBody(a.getColumn(2), &row.command, what);
+    row.rendezvous_host = a.getColumn(3).getString();
+    row.rendezvous_port = a.getColumn(4).getInt();
+  }
   SQLite::Statement& m = c.Prepare(
-      "SELECT attempt_id, node, sequence FROM vlm_report_marks JOIN vlm_attempts USING "
-      "(attempt_id) WHERE state < ?");
+      "SELECT attempt_id, node, sequence, last_step, total_steps, outcome FROM vlm_report_marks "
+      "JOIN vlm_attempts USING (attempt_id) WHERE state < ? ORDER BY attempt_id, node");
   m.bind(1, v1::ATTEMPT_STATE_SUCCEEDED);
   while (m.executeStep()) {
-    out->report_marks.push_back(
-        {m.getColumn(0).getInt64(), m.getColumn(1).getInt(), m.getColumn(2).getInt64()});
+    core::Snapshot::ReportMark& mark = out->report_marks.emplace_back();
+    mark.attempt_id = m.getColumn(0).getInt64();
+    mark.node = m.getColumn(1).getInt();
+    mark.sequence = m.getColumn(2).getInt64();
+    mark.last_step = m.getColumn(3).getInt64();
+    mark.total_steps = m.getColumn(4).getInt64();
+    if (m.getColumn(5).isNull()) continue;
+    mark.finished = true;
+    ParseBody(m.getColumn(5), &mark.outcome, absl::StrCat("attempt ", mark.attempt_id));
   }
+}
+
+void LoadOwnTables(Connection& c, core::Snapshot* out) {
+  LoadAttempts(c, out);
   SQLite::Statement& w = c.Prepare("SELECT body FROM vlm_workers ORDER BY worker_id");
   while (w.executeStep()) ParseBody(w.getColumn(0), &out->workers.emplace_back(), "a worker");
   SQLite::Statement& k = c.Prepare("SELECT body FROM vlm_checkpoints");
   while (k.executeStep()) {
     ParseBody(k.getColumn(0), &out->checkpoints.emplace_back(), "a checkpoint");
   }
-  const int64_t oldest = absl::ToUnixSeconds(absl::Now()) - kRequestMemorySeconds;
-  SQLite::Statement& r = c.Prepare(
-      "SELECT request_id, method, response FROM vlm_requests WHERE created_s >= ? "
-      "ORDER BY created_s");
-  r.bind(1, oldest);
+  SQLite::Statement& r =
+      c.Prepare("SELECT request_id, method, response FROM vlm_requests ORDER BY created_s");
   while (r.executeStep()) {
     out->requests.push_back(
         {r.getColumn(0).getString(), r.getColumn(1).getString(), r.getColumn(2).getString()});

@@ -63,9 +63,11 @@ CREATE TABLE vlm_studies (study_id INTEGER NOT NULL PRIMARY KEY, state INTEGER N
   first_attempt_time TEXT NOT NULL, sampler_state BLOB);
 CREATE TABLE vlm_trials (trial_id INTEGER NOT NULL PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE vlm_attempts (attempt_id INTEGER NOT NULL PRIMARY KEY, trial_id INTEGER NOT NULL,
-  number INTEGER NOT NULL, state INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (trial_id, number));
+  number INTEGER NOT NULL, state INTEGER NOT NULL, body BLOB NOT NULL, command BLOB NOT NULL,
+  rendezvous_host TEXT NOT NULL, rendezvous_port INTEGER NOT NULL, UNIQUE (trial_id, number));
 CREATE TABLE vlm_report_marks (attempt_id INTEGER NOT NULL, node INTEGER NOT NULL,
-  sequence INTEGER NOT NULL, PRIMARY KEY (attempt_id, node)) WITHOUT ROWID;
+  sequence INTEGER NOT NULL, last_step INTEGER NOT NULL, total_steps INTEGER NOT NULL,
+  outcome BLOB, PRIMARY KEY (attempt_id, node)) WITHOUT ROWID;
 CREATE TABLE vlm_workers (worker_id TEXT NOT NULL PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE vlm_checkpoints (checkpoint_id TEXT NOT NULL PRIMARY KEY, trial_id INTEGER NOT NULL,
   step INTEGER NOT NULL, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, uri TEXT NOT NULL,
@@ -160,6 +162,8 @@ absl::Status Migrate(Connection& c, const std::string& path) {
       SQLite::Transaction transaction(c.database());
       c.Execute(kMigration1);
       transaction.commit();
+      // The file itself is a database from its first moment on, not only together with its log.
+      c.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
     }
   });
 }

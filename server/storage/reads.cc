@@ -97,4 +97,23 @@ absl::StatusOr<v1::GetProfileResponse> Store::ReadProfiles(int64_t trial_id) {
   return out;
 }
 
+absl::StatusOr<std::vector<v1::Event>> Store::ReadEvents(int count) {
+  std::vector<v1::Event> out;
+  MutexLock lock(parts_->read_mutex);
+  RETURN_IF_ERROR(Guard(parts_->path, [&] {
+    SQLite::Statement& s =
+        parts_->reader->Prepare("SELECT body FROM vlm_events ORDER BY sequence DESC LIMIT ?");
+    s.bind(1, count);
+    while (s.executeStep()) {
+      const SQLite::Column body = s.getColumn(0);
+      if (!out.emplace_back().ParseFromArray(body.getBlob(), body.getBytes())) {
+        throw std::runtime_error("an event is damaged");
+      }
+    }
+    s.reset();
+  }));
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
 }  // namespace vlm::storage

@@ -2,12 +2,30 @@
 
 #include <filesystem>
 
+#include "absl/time/clock.h"
 #include "common/status.h"
 #include "server/storage/load.h"
 #include "server/storage/migrations.h"
 #include "server/storage/parts.h"
 
 namespace vlm::storage {
+namespace {
+
+constexpr int64_t kKeptEvents = 100'000;
+constexpr int64_t kKeptRequestSeconds = 24 * 3600;
+
+// What only the recent past needs: events for the resumption of a watch, answers for repetition.
+void DropOldRows(Connection& c) {
+  SQLite::Statement& events = c.Prepare(
+      "DELETE FROM vlm_events WHERE sequence <= (SELECT max(sequence) FROM vlm_events) - ?");
+  events.bind(1, kKeptEvents);
+  events.exec();
+  SQLite::Statement& requests = c.Prepare("DELETE FROM vlm_requests WHERE created_s < ?");
+  requests.bind(1, absl::ToUnixSeconds(absl::Now()) - kKeptRequestSeconds);
+  requests.exec();
+}
+
+}  // namespace
 
 Store::Store() : parts_(std::make_unique<Parts>()) {}
 Store::~Store() = default;
@@ -29,7 +47,10 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
 
 absl::StatusOr<core::Snapshot> Store::Load() {
   core::Snapshot snapshot;
-  RETURN_IF_ERROR(Guard(parts_->path, [&] { snapshot = LoadSnapshot(*parts_->writer); }));
+  RETURN_IF_ERROR(Guard(parts_->path, [&] {
+    DropOldRows(*parts_->writer);
+    snapshot = LoadSnapshot(*parts_->writer);
+  }));
   parts_->marks = {snapshot.last_study_id, snapshot.last_trial_id, snapshot.last_attempt_id,
                    snapshot.last_event_sequence};
   return snapshot;

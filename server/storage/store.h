@@ -39,6 +39,8 @@ class Store {
   absl::StatusOr<std::vector<v1::LogLine>> ReadLogs(int64_t trial_id, int64_t after_sequence,
                                                     int tail);
   absl::StatusOr<v1::GetProfileResponse> ReadProfiles(int64_t trial_id);
+  // The newest `count` events, oldest first.
+  absl::StatusOr<std::vector<v1::Event>> ReadEvents(int count);
   // Bytes of the file and its write-ahead log.
   int64_t FileBytes() const;
 

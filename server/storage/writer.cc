@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 
-#include "absl/time/clock.h"
 #include "common/log.h"
 
 namespace vlm::storage {
@@ -34,6 +33,11 @@ size_t Writer::Depth() {
   return queue_.size();
 }
 
+absl::Status Writer::Health() {
+  MutexLock lock(mutex_);
+  return health_;
+}
+
 void Writer::Run() {
   while (true) {
     std::deque<Item> items;
@@ -43,24 +47,31 @@ void Writer::Run() {
       if (queue_.empty()) return;
       items.swap(queue_);
     }
-    CommitOrDie(items);
+    if (!CommitOrDie(items)) return;
     for (Item& item : items) {
       if (item.done) item.done();
     }
   }
 }
 
-void Writer::CommitOrDie(const std::deque<Item>& items) {
+bool Writer::CommitOrDie(const std::deque<Item>& items) {
   std::vector<const core::Batch*> batches;
   for (const Item& item : items) {
     if (!item.batch.empty()) batches.push_back(&item.batch);
   }
-  if (batches.empty()) return;
+  if (batches.empty()) return true;
   for (int tries = 0;; ++tries) {
     const absl::Status status = store_->Commit(batches);
+    {
+      MutexLock lock(mutex_);
+      health_ = status;
+      // Whoever ends the process does not wait for a disk that stays full: nothing of this was
+      // acknowledged.
+      if (!status.ok() && ending_) return false;
+    }
     if (status.ok()) {
       if (tries > 0) VLM_LOG_INFO("the disk has space again; commits go on");
-      return;
+      return true;
     }
     if (status.code() != absl::StatusCode::kResourceExhausted &&
         status.code() != absl::StatusCode::kUnavailable) {
@@ -72,7 +83,8 @@ void Writer::CommitOrDie(const std::deque<Item>& items) {
       VLM_LOG_ERROR("cannot commit yet; answers wait, trying again every second",
                     {{"error", std::string(status.message())}});
     }
-    absl::SleepFor(kRetryFullDisk);
+    MutexLock lock(mutex_);
+    if (!ending_) changed_.WaitFor(mutex_, kRetryFullDisk);
   }
 }
 

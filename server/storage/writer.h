@@ -24,6 +24,8 @@ class Writer {
   void Enqueue(core::Batch batch, std::function<void()> done);
   // Batches that wait; for back-pressure.
   size_t Depth();
+  // Not ok while commits fail for a reason that may pass (a full disk, a foreign lock).
+  absl::Status Health();
 
  private:
   struct Item {
@@ -31,13 +33,15 @@ class Writer {
     std::function<void()> done;
   };
   void Run();
-  void CommitOrDie(const std::deque<Item>& items);
+  // False: given up, because the process ends while the disk is full.
+  bool CommitOrDie(const std::deque<Item>& items);
 
   Store* store_;
   Mutex mutex_;
   CondVar changed_;
   std::deque<Item> queue_ ABSL_GUARDED_BY(mutex_);
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status health_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Every *_test.cc is a source of some target, and no test is switched off.
+
+A test that nobody compiles looks like a promise and is none.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OFF = re.compile(r"\bGTEST_SKIP\b|\bTEST(?:_F|_P)?\(\s*\w+\s*,\s*DISABLED_|\bDISABLED_\w+Test\b")
+
+
+def main():
+    names = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard",
+                            "*_test.cc", "*_test.py", "*_test.sh"], cwd=ROOT, capture_output=True,
+                           text=True, check=True).stdout.split()
+    faults = []
+    for name in names:
+        path = ROOT / name
+        if not path.exists():
+            continue
+        lists = [p / "CMakeLists.txt" for p in path.parents if p != ROOT.parent]
+        text = "\n".join(re.sub(r"#.*", "", p.read_text()) for p in lists
+                         if p.exists() and ROOT in [p.parent, *p.parents])
+        relative = [str(path.relative_to(p.parent)) for p in lists if ROOT in [p.parent, *p.parents]]
+        if not any(re.search(rf"(?<![\w/]){re.escape(r)}(?!\w)", text) for r in relative):
+            faults.append(f"{name} is in no target of a CMakeLists.txt")
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if OFF.search(line):
+                faults.append(f"{name}:{number}: a test is switched off")
+    for fault in faults:
+        print(f"tests: {fault}", file=sys.stderr)
+    if not faults:
+        print(f"tests: {len(names)} files are registered")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

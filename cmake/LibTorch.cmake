@@ -41,6 +41,7 @@ target_compile_options(vlm_torch INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-prepro
 function(vlm_use_torch_pch)
   foreach(target ${ARGN})
     target_link_libraries(${target} PRIVATE vlm_torch)
+    target_compile_options(${target} PRIVATE -fPIC)  # As the header; a program would have -fPIE.
     target_precompile_headers(${target} REUSE_FROM vlm_torch_pch)
   endforeach()
 endfunction()

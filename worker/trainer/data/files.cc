@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -88,7 +89,8 @@ absl::Status WriteAt(int fd, absl::string_view data, int64_t offset, const std::
     const ssize_t n = ::pwrite(fd, data.data(), data.size(), offset);
     if (n < 0) {
       if (errno == EINTR) continue;
-      return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
     }
     data.remove_prefix(static_cast<size_t>(n));
     offset += n;

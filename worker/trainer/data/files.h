@@ -56,7 +56,7 @@ absl::StatusOr<UniqueFd> OpenForReading(const std::string& path);
 absl::StatusOr<size_t> ReadSome(int fd, char* out, size_t size, const std::string& path);
 // As both above; INVALID_ARGUMENT: larger than `max_bytes`.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, int64_t max_bytes);
-// Writes all of `data` at `offset`. RESOURCE_EXHAUSTED: disk full.
+// Writes all of `data` at `offset`. RESOURCE_EXHAUSTED: disk full, or whatever else stops a write.
 absl::Status WriteAt(int fd, absl::string_view data, int64_t offset, const std::string& path);
 
 }  // namespace vlm::data

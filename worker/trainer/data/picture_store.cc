@@ -84,7 +84,7 @@ absl::StatusOr<std::unique_ptr<MappedCache>> BuildOnDisk(const BuildOptions& opt
   *cache_failed = !fd.valid();
   if (!fd.valid()) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", aside));
   absl::Status status = BuildCache(options, key, fd.get(), aside);
-  *cache_failed = absl::IsResourceExhausted(status) || absl::IsInternal(status);
+  *cache_failed = absl::IsResourceExhausted(status);
   if (status.ok() && ::rename(aside.c_str(), path.c_str()) != 0) {
     *cache_failed = true;
     status = absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));

@@ -1,6 +1,7 @@
 """The systemd units: read by systemd itself, and started with flags that the programs have."""
 import configparser
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -44,8 +45,21 @@ class SystemdTest(unittest.TestCase):
         environment = unit("vlm-coordinator")["Service"]["Environment"]
         self.assertIn(f"VLM_LISTEN=127.0.0.1:{programs.GRPC_PORT}", environment)
         self.assertIn(f"VLM_HTTP=127.0.0.1:{programs.HTTP_PORT}", environment)
-        self.assertIn(f"VLM_COORDINATOR=127.0.0.1:{programs.GRPC_PORT}",
+        self.assertIn(f"VLM_WORKER_COORDINATOR=127.0.0.1:{programs.GRPC_PORT}",
                       unit("vlm-worker")["Service"]["Environment"])
+
+    def test_the_worker_gets_more_time_than_its_trainers_take_to_drain(self):
+        text = subprocess.run([programs.BIN / "vlm-worker", "--help"], check=True,
+                              capture_output=True, text=True).stdout
+        grace = int(re.search(r"checkpoint at SIGTERM\s+\[(\d+)\]", text).group(1))
+        self.assertGreater(int(unit("vlm-worker")["Service"]["TimeoutStopSec"]), grace + 10)
+
+    def test_variables_of_the_worker_are_those_that_it_reads(self):
+        text = subprocess.run([programs.BIN / "vlm-worker", "--help"], check=True,
+                              capture_output=True, text=True).stdout
+        unit_text = (programs.SOURCE / "deploy/systemd/vlm-worker.service").read_text()
+        for name in re.findall(r"\bVLM_WORKER_[A-Z_]+", unit_text):
+            self.assertIn(name, text)
 
     def test_the_coordinator_starts_and_ends_as_the_unit_says(self):
         service = unit("vlm-coordinator")["Service"]

@@ -65,5 +65,5 @@ function(vlm_test)
     set(ARG_TIMEOUT 120)
   endif()
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
-    ENVIRONMENT "VLM_BIN_DIR=${CMAKE_BINARY_DIR}/bin;VLM_SOURCE_DIR=${CMAKE_SOURCE_DIR};${ARG_ENV}")
+    ENVIRONMENT "VLM_BIN_DIR=${CMAKE_BINARY_DIR}/bin;VLM_SOURCE_DIR=${CMAKE_SOURCE_DIR};LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0;${ARG_ENV}")
 endfunction()

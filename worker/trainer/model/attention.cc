@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <optional>
 #include <vector>
 
 #include "worker/trainer/model/dropout.h"
@@ -110,11 +111,11 @@ void RunBackward(const Operands& in, const Plan& plan, const at::Tensor& out,
 class CpuAttention : public Function<CpuAttention> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& query_source,
-                            const at::Tensor& key_value_source, int64_t heads, double scale,
-                            bool causal, double dropout) {
+                            const std::optional<at::Tensor>& key_value_source, int64_t heads,
+                            double scale, bool causal, double dropout) {
     Operands in{query_source.to(at::kFloat).contiguous(), at::Tensor()};
-    if (key_value_source.defined()) {
-      in.key_value_source = key_value_source.to(at::kFloat).contiguous();
+    if (key_value_source) {
+      in.key_value_source = key_value_source->to(at::kFloat).contiguous();
     }
     const Plan plan{{heads, scale, causal, dropout}, MakeMask(dropout)};
     at::Tensor out, log_sum;
@@ -162,7 +163,7 @@ at::Tensor DeviceAttention(const at::Tensor& query, const at::Tensor& key, const
 
 at::Tensor SelfAttention(const at::Tensor& qkv, const AttentionOptions& options) {
   if (qkv.is_cpu()) {
-    return CpuAttention::apply(qkv, at::Tensor(), options.heads, options.scale, options.causal,
+    return CpuAttention::apply(qkv, std::nullopt, options.heads, options.scale, options.causal,
                                options.dropout);
   }
   const auto parts = qkv.chunk(3, 2);
@@ -172,8 +173,8 @@ at::Tensor SelfAttention(const at::Tensor& qkv, const AttentionOptions& options)
 at::Tensor CrossAttention(const at::Tensor& query, const at::Tensor& key_value,
                           const AttentionOptions& options) {
   if (query.is_cpu()) {
-    return CpuAttention::apply(query, key_value, options.heads, options.scale, false,
-                               options.dropout);
+    return CpuAttention::apply(query, std::optional<at::Tensor>(key_value), options.heads,
+                               options.scale, false, options.dropout);
   }
   const auto parts = key_value.chunk(2, 2);
   return DeviceAttention(query, parts[0], parts[1], options);

@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <optional>
+
 #include "worker/trainer/model/kernels/kernels.h"
 #include "worker/trainer/model/mask.h"
 
@@ -32,14 +34,14 @@ at::Tensor Ready(const at::Tensor& x) { return x.to(at::kFloat).contiguous(); }
 
 class CpuDropout : public Function<CpuDropout> {
  public:
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& residual,
-                            double p) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
+                            const std::optional<at::Tensor>& residual, double p) {
     const DropoutMask mask = MakeMask(p);
     ctx->saved_data["p"] = p;
     ctx->saved_data["seed"] = static_cast<int64_t>(mask.seed);
     ctx->saved_data["type"] = static_cast<int64_t>(x.scalar_type());
-    ctx->saved_data["adds"] = residual.defined();
-    return ApplyMask(Ready(x), residual.defined() ? Ready(residual) : at::Tensor(), mask);
+    ctx->saved_data["adds"] = residual.has_value();
+    return ApplyMask(Ready(x), residual ? Ready(*residual) : at::Tensor(), mask);
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
@@ -63,13 +65,13 @@ uint64_t DrawSeed() {
 
 at::Tensor AddDropout(const at::Tensor& residual, const at::Tensor& x, double p) {
   if (p <= 0) return residual + x;
-  if (x.is_cpu()) return CpuDropout::apply(x, residual, p);
+  if (x.is_cpu()) return CpuDropout::apply(x, std::optional<at::Tensor>(residual), p);
   return residual + at::dropout(x, p, true);
 }
 
 at::Tensor Dropout(const at::Tensor& x, double p) {
   if (p <= 0) return x;
-  if (x.is_cpu()) return CpuDropout::apply(x, at::Tensor(), p);
+  if (x.is_cpu()) return CpuDropout::apply(x, std::nullopt, p);
   return at::dropout(x, p, true);
 }
 

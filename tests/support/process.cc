@@ -37,6 +37,10 @@ TempDir::~TempDir() {
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
+std::string TempDir::operator/(const std::string& name) const {
+  return absl::StrCat(path_, "/", name);
+}
+
 std::string Binary(const std::string& name) {
   return absl::StrCat(FromEnv("VLM_BIN_DIR"), "/", name);
 }

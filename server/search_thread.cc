@@ -30,7 +30,7 @@ void SearchThread::Handle(core::SearchAsk ask) {
 
 core::Suggestion SearchThread::Answer(const core::SearchAsk& ask) {
   History& history = studies_[ask.study_id];
-  core::Suggestion out{ask.study_id, ask.number, absl::OkStatus(), ""};
+  core::Suggestion out{ask.study_id, ask.number, std::vector<v1::Param>(), ""};
   if (history.sampler == nullptr) {
     auto made = search::MakeSampler(history.study.spec.sampler(),
                                     static_cast<uint32_t>(history.study.spec.seed()));

@@ -56,7 +56,7 @@ absl::Duration Core::NextDeadline() const {
   }
   for (const auto& [id, worker] : state_.workers) {
     if (worker.session == 0) continue;
-    next = std::min(next, worker.last_heard + options_.lease + absl::Milliseconds(1));
+    next = std::min(next, worker.last_heard + options_.lease);
   }
   for (const auto& [id, study] : state_.studies) {
     for (int64_t trial_id : study.requeued) {

@@ -65,7 +65,7 @@ void Core::OnHello(SessionId session, const v1::Hello& hello) {
   }
   WorkerRecord& worker = state_.workers[hello.worker_id()];
   const bool new_process = worker.session_id != hello.session_id();
-  const bool silent = now_.monotonic - worker.last_heard > options_.lease;
+  const bool silent = now_.monotonic - worker.last_heard >= options_.lease;
   if (worker.session != 0 && new_process && !silent) {
     return refuse(absl::AlreadyExistsError(
         absl::StrCat("worker ", hello.worker_id(), " (", hello.name(),
@@ -128,7 +128,8 @@ void Core::RepeatOrders(const std::string& worker_id) {
         node.lease_expiry = std::max(node.lease_expiry, now_.monotonic + options_.lease);
         *again.mutable_offer() = MakeOffer(StudyOf(trial), trial, *attempt, i);
         PushTo(worker_id, again);
-      } else if (attempt->attempt.state() == v1::ATTEMPT_STATE_RENDEZVOUS) {
+      } else if (attempt->attempt.state() >= v1::ATTEMPT_STATE_RENDEZVOUS &&
+                 node.last_sequence == 0) {  // It has not said anything yet: is it started?
         *again.mutable_start() = MakeStart(*attempt);
         PushTo(worker_id, again);
       }
@@ -283,7 +284,7 @@ void Core::LoseSession(WorkerRecord& worker, const std::string& reason) {
 // An open stream over which nothing comes any more is no worker.
 void Core::EndSilentSessions() {
   for (auto& [id, worker] : state_.workers) {
-    if (worker.session == 0 || now_.monotonic - worker.last_heard <= options_.lease) continue;
+    if (worker.session == 0 || now_.monotonic - worker.last_heard < options_.lease) continue;
     out_->effects.push_back(CloseSession{
         worker.session, absl::UnavailableError("no beat came for longer than a lease")});
     LoseSession(worker, "it has been silent for longer than a lease");

@@ -141,11 +141,10 @@ absl::StatusOr<Batch> BatchLoader::Next() {
     impl.changed.Wait(impl.mutex);
     found = impl.ready.find(impl.next_out);
   }
-  absl::StatusOr<Batch> batch = std::move(found->second);
-  impl.ready.erase(found);
+  auto node = impl.ready.extract(found);
   ++impl.next_out;
   impl.changed.NotifyAll();
-  return batch;
+  return std::move(node.mapped());
 }
 
 void BatchLoader::Recycle(Batch batch) {

@@ -62,6 +62,14 @@ class KubernetesTest(unittest.TestCase):
             self.assertLessEqual(programs.flags_in(container["args"]), programs.flags(program))
         self.assertEqual(seen, set(PROGRAM_OF.values()))
 
+    def test_the_images_entry_point_takes_all_arguments(self):
+        image = (programs.SOURCE / "deploy/containers/Containerfile").read_text()
+        for program in PROGRAM_OF.values():
+            self.assertIn(f'ENTRYPOINT ["{program}"]', image)
+        for _, _, container in containers():
+            flags = [w for w in container["args"] if w.startswith("--")]
+            self.assertEqual(len(flags), len(set(flags)), "a flag is given twice")
+
     def test_ports_of_arguments_containers_services_and_probes_agree(self):
         service = next(d for _, d in documents() if d["kind"] == "Service")
         ports = {p["name"]: p["port"] for p in service["spec"]["ports"]}

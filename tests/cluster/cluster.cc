@@ -23,6 +23,12 @@ std::string TrainerPath(const TempDir& dir) {
 
 }  // namespace
 
+std::vector<int64_t> UpTo(int64_t last) {
+  std::vector<int64_t> steps;
+  for (int64_t step = 1; step <= last; ++step) steps.push_back(step);
+  return steps;
+}
+
 void ClusterTest::StartCoordinator() {
   const std::string listen = address_.empty() ? "127.0.0.1:0" : address_;
   auto started =

@@ -14,6 +14,9 @@
 
 namespace vlm::testing {
 
+// 1, 2, ... last: the steps of a whole series.
+std::vector<int64_t> UpTo(int64_t last);
+
 class ClusterTest : public ::testing::Test {
  protected:
   void SetUp() override { StartCoordinator(); }

@@ -6,14 +6,7 @@ namespace {
 
 using ::testing::Each;
 using ::testing::ElementsAreArray;
-using ::testing::HasSubstr;
 using ::testing::Property;
-
-std::vector<int64_t> UpTo(int64_t last) {
-  std::vector<int64_t> steps;
-  for (int64_t step = 1; step <= last; ++step) steps.push_back(step);
-  return steps;
-}
 
 TEST_F(ClusterTest, StudyOnTwoSlotsCompletesWithEveryPointStored) {
   StartWorker("a", 2);

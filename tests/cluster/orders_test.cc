@@ -1,0 +1,76 @@
+// Orders to running trainers: stop, prune, leave.
+#include <signal.h>
+
+#include "tests/cluster/cluster.h"
+
+namespace vlm::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Property;
+
+class OrdersTest : public ClusterTest {};
+
+TEST_F(OrdersTest, StopIsObeyedAtTheNextStep) {
+  StartWorker("a", 1);
+  Submit("steps=100000,sleep_ms=5", 1);
+  ASSERT_TRUE(WaitForStep(0, 3));
+
+  StopTrial(0);
+
+  EXPECT_TRUE(
+      Eventually(absl::Seconds(5), [&] { return GetTrial(0).state() == v1::TRIAL_STATE_FAIL; }));
+  EXPECT_EQ(GetTrial(0).attempts(0).state(), v1::ATTEMPT_STATE_STOPPED);
+  EXPECT_TRUE(Eventually(absl::Seconds(5), [&] { return TrainerPids().size() == 1; }));
+}
+
+TEST_F(OrdersTest, WorseTrialsArePruned) {
+  StartWorker("a", 1);
+  Submit("steps=60,sleep_ms=5,val_every=5", 6,
+         {"study.pruner.name=median", "study.pruner.n_startup_trials=1"});
+
+  EXPECT_EQ(WaitForEnd().state(), v1::STUDY_STATE_COMPLETED);
+
+  EXPECT_THAT(Trials(), Contains(Property(&v1::Trial::state, v1::TRIAL_STATE_PRUNED)));
+  EXPECT_THAT(Trials(), Contains(Property(&v1::Trial::state, v1::TRIAL_STATE_COMPLETE)));
+}
+
+TEST_F(OrdersTest, LeavingWorkerPreemptsAndItsTrialGoesOnElsewhere) {
+  Process& a = StartWorker("a", 1);
+  Submit("steps=200,sleep_ms=10", 1);
+  ASSERT_TRUE(WaitForStep(0, 20));
+
+  a.Signal(SIGTERM);
+  const auto exit = a.Wait();
+  ASSERT_TRUE(exit.ok()) << a.Stderr();
+  EXPECT_EQ(*exit, 0);
+  EXPECT_TRUE(TrainerPids().empty());
+  StartWorker("b", 1);
+
+  EXPECT_EQ(WaitForEnd().state(), v1::STUDY_STATE_COMPLETED);
+  const v1::Trial trial = GetTrial(0);
+  ASSERT_EQ(trial.attempts_size(), 2);
+  EXPECT_EQ(trial.attempts(0).state(), v1::ATTEMPT_STATE_PREEMPTED);
+  EXPECT_THAT(trial.attempts(1).resumed_from(), HasSubstr("ckpt-1-"));
+  EXPECT_THAT(Logs(0), Contains(Property(&v1::LogLine::text, HasSubstr("resumed at step "))));
+}
+
+TEST_F(OrdersTest, IdleWorkerLeavesAtOnce) {
+  Process& a = StartWorker("a", 1);
+  a.Signal(SIGTERM);
+  EXPECT_EQ(a.Wait(absl::Seconds(5)).value_or(-1), 0) << a.Stderr();
+}
+
+TEST_F(OrdersTest, SecondSignalEndsDeafTrainersAtOnce) {
+  Process& a = StartWorker("a", 1);
+  Submit("steps=100000,sleep_ms=5,deaf=1", 1);
+  ASSERT_TRUE(WaitForStep(0, 3));
+  a.Signal(SIGINT);
+  EXPECT_EQ(a.Wait(absl::Seconds(1)).status().code(), absl::StatusCode::kDeadlineExceeded);
+  a.Signal(SIGINT);
+  EXPECT_EQ(a.Wait(absl::Seconds(5)).value_or(-1), 0) << a.Stderr();
+}
+
+}  // namespace
+}  // namespace vlm::testing

@@ -65,7 +65,8 @@ class FakeTrainer {
       }
       std::fflush(stdout);
       if (!Synchronize()) {
-        if (command_.has_value() || TakeOrder()) return Obey(step);
+        while (plan_.count("stuck") > 0) pause();
+        if (TakeOrder()) return Obey(step);
         return End(v1::ATTEMPT_STATE_FAILED, v1::FAILURE_CLASS_INFRA, "connection closed by peer");
       }
       if (step == Number("at", -1) && Concerned()) Act(step);

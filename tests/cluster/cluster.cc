@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -45,17 +46,12 @@ void ClusterTest::KillCoordinator() { coordinator_->Kill(); }
 
 Process& ClusterTest::LaunchWorker(const std::string& name, int slots, Process::Env env,
                                    std::vector<std::string> flags) {
-  std::vector<std::string> argv = {Binary("vlm-worker"),
-                                   "--coordinator",
-                                   address_,
-                                   "--name",
-                                   name,
-                                   "--slots",
-                                   absl::StrCat(slots),
-                                   "--work-dir",
-                                   WorkDir(name),
-                                   "--trainer",
-                                   TrainerPath(dir_)};
+  std::vector<std::string> argv = {
+      Binary("vlm-worker"), "--coordinator", address_,     "--name", name, "--slots",
+      absl::StrCat(slots),  "--work-dir",    WorkDir(name)};
+  if (std::find(flags.begin(), flags.end(), "--trainer") == flags.end()) {
+    argv.insert(argv.end(), {"--trainer", TrainerPath(dir_)});
+  }
   argv.insert(argv.end(), flags.begin(), flags.end());
   auto started = Process::Start(argv, env);
   EXPECT_TRUE(started.ok()) << started.status();

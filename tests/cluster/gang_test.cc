@@ -40,14 +40,15 @@ TEST_F(GangTest, DeathOfOneRankEndsTheAttemptAndItsPeers) {
   EXPECT_TRUE(Eventually(absl::Seconds(5), [&] { return TrainerPids().size() == 2; }));
 }
 
-TEST_F(GangTest, RankThatHangsWhileItsPeerCrashesIsKilled) {
-  KillWorker("b");
-  StartWorker("c", 2);
+TEST_F(GangTest, RankStuckInACollectiveIsKilledAfterItsPeerCrashed) {
   KillWorker("a");
-  SubmitGang("steps=60,sleep_ms=5,at=10,do=signal6,rank=0,attempt=1");
+  KillWorker("b");
+  StartWorker("c", 2);  // Both ranks on one worker: its agent sees to the peer.
+  SubmitGang("steps=60,sleep_ms=5,at=10,do=signal6,rank=0,attempt=1,stuck=1");
   EXPECT_EQ(WaitForEnd().state(), v1::STUDY_STATE_COMPLETED);
   EXPECT_THAT(GetTrial(0).attempts(0).reason(),
               HasSubstr("rank 0: crashed with signal 6 (SIGABRT)"));
+  EXPECT_THAT(workers_["c"]->Stderr(), HasSubstr("rank does not end; killing it"));
 }
 
 TEST_F(GangTest, LossOfOneWorkerKillsTheRanksOfTheOther) {

@@ -12,20 +12,30 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILE_MAX = 400
 FUNCTION_MAX = 70
-NOT_A_FUNCTION = re.compile(r"^\s*(namespace|class|struct|enum|union|extern|template)\b|=\s*\{$|^\s*\}")
+NOT_A_FUNCTION = re.compile(r"^\s*(namespace|class|struct|enum|union|extern|\})|=\s*\{$")
+ENDS_A_STATEMENT = re.compile(r"([;{}:]|^\s*//.*|^#.*|^\s*)$")
+
+
+def declaration(lines, number):
+    """Index of the first line of the declaration that ends in line `number` (from 0)."""
+    while number > 0 and not ENDS_A_STATEMENT.search(lines[number - 1]):
+        number -= 1
+    return number
 
 
 def functions(lines):
     """(first line number, length) of each function at namespace or class level."""
     start = indent = None
-    for number, line in enumerate(lines, 1):
-        if start is None:
-            opens = re.match(r"^( {0,4})\S.*\{$", line)
-            if opens and not NOT_A_FUNCTION.search(line) and ("(" in line or ")" in line):
-                start, indent = number, opens.group(1)
-        elif re.match(rf"^{indent}\}}", line):
-            yield start, number - start + 1
-            start = None
+    for number, line in enumerate(lines):
+        if start is not None:
+            if re.match(rf"^{indent}\}}", line):
+                yield start + 1, number - start + 1
+                start = None
+        elif line.endswith("{"):
+            first = declaration(lines, number)
+            text = " ".join(lines[first:number + 1])
+            if "(" in text and not NOT_A_FUNCTION.search(text):
+                start, indent = first, re.match(r" *", lines[first]).group()
 
 
 def main():

@@ -13,7 +13,7 @@ std::string BestText(const v1::Study& study, const v1::Trial& trial) {
   const std::string name = Sanitize(study.name());
   std::string out = absl::StrCat("Trial        ", name, "/", trial.number(), "\n");
   for (int i = 0; i < trial.values_size(); ++i) {
-    absl::StrAppend(&out, "Value        ", FormatNumber(trial.values(i)), " (",
+    absl::StrAppend(&out, "Value        ", HumanNumber(trial.values(i)), " (",
                     study.metric().empty() ? "objective" : Sanitize(study.metric()), ")\n");
   }
   for (const v1::Param& param : trial.params()) {
@@ -24,7 +24,7 @@ std::string BestText(const v1::Study& study, const v1::Trial& trial) {
     const v1::Checkpoint& ckpt = trial.checkpoint();
     const std::string id = Sanitize(ckpt.checkpoint_id());
     absl::StrAppend(&out, "Checkpoint   ", id, " (step ", ckpt.step(), ", ",
-                    FormatBytes(ckpt.size_bytes()), ", ", Sanitize(ckpt.uri()), ")\n");
+                    HumanBytes(ckpt.size_bytes()), ", ", Sanitize(ckpt.uri()), ")\n");
     absl::StrAppend(&out, "Use it       vlmctl generate --ckpt ", id,
                     " --image IMAGE --prompt \"\"\n             vlmctl ckpt pull ", id, "\n");
   } else {

@@ -109,8 +109,11 @@ Cli::Cli() : root_("Trains vision-language models and searches their hyper-param
   AddStudyCommands(*this);
   AddTrialCommands(*this);
   AddFleetCommands(*this);
+  AddProfileCommands(*this);
+  AddPlotCommands(*this);
   AddCheckpointCommands(*this);
   AddLocalCommands(*this);
+  AddDataCommands(*this);
   AddContextCommands(*this);
   AddMiscCommands(*this);
 }
@@ -134,46 +137,41 @@ CLI::App* Cli::AddGroup(const std::string& name, const std::string& about) {
   return group;
 }
 
-int Cli::Run(std::vector<std::string> args, std::ostream& out, std::ostream& err) {
+int Cli::Run(std::vector<std::string> args, const Streams& streams) {
   const std::vector<std::string> words = args;
   try {
     std::reverse(args.begin(), args.end());  // CLI11 takes them from the back.
     root_.parse(std::move(args));
   } catch (const CLI::Success& e) {
-    root_.exit(e, out, err);
+    root_.exit(e, streams.out, streams.err);
     return kDone;
   } catch (const CLI::ParseError& e) {
     const std::string hint = SuggestFor(root_, words);
-    err << "vlmctl: " << Sanitize(hint.empty() ? e.what() : hint) << "\n";
+    streams.err << "vlmctl: " << Sanitize(hint.empty() ? e.what() : hint) << "\n";
     return kUsage;
   }
   if (action_ == nullptr) {
-    const CLI::App* app = &root_;
-    for (auto chosen = app->get_subcommands(); !chosen.empty(); chosen = app->get_subcommands()) {
-      app = chosen.front();
-    }
-    err << app->help() << "\n";
+    streams.err << root_.help() << "\n";  // Of the chosen group, if there is one.
     return kUsage;
   }
-  return Execute(out, err);
+  return Execute(streams);
 }
 
-int Cli::Execute(std::ostream& out, std::ostream& err) {
+int Cli::Execute(const Streams& streams) {
   Result result = kFailed;
-  auto session = Session::Open(globals_, out, err);
+  auto session = Session::Open(globals_, streams);
   if (session.ok()) {
     result = action_(**session);
   } else {
     result = session.status();
   }
-  out.flush();
-  if (result.ok() && !out) {
-    err << "vlmctl: error: cannot write the output\n";
+  streams.out.flush();
+  if (result.ok() && !streams.out) {
+    streams.err << "vlmctl: error: cannot write the output\n";
     return kFailed;
   }
   if (result.ok()) return *result;
-  std::string message = Sanitize(result.status().message());
-  err << "vlmctl: error: " << message << "\n";
+  streams.err << "vlmctl: error: " << SanitizeLines(result.status().message()) << "\n";
   return ExitCodeOf(result.status().code());
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,12 +39,12 @@ class Cli {
   CLI::App* AddGroup(const std::string& name, const std::string& about);
 
   // Whole life of the program after main's set-up.
-  int Run(std::vector<std::string> args, std::ostream& out, std::ostream& err);
+  int Run(std::vector<std::string> args, const Streams& streams);
 
  private:
   CLI::App* AddNode(CLI::App* parent, const std::string& name, const std::string& about,
                     const std::string& example);
-  int Execute(std::ostream& out, std::ostream& err);
+  int Execute(const Streams& streams);
 
   CLI::App root_;
   Globals globals_;
@@ -63,6 +62,9 @@ void AddTrialCommands(Cli& cli);
 void AddFleetCommands(Cli& cli);       // worker, status
 void AddLocalCommands(Cli& cli);       // up, down
 void AddCheckpointCommands(Cli& cli);  // ckpt, generate
+void AddProfileCommands(Cli& cli);
+void AddPlotCommands(Cli& cli);
+void AddDataCommands(Cli& cli);
 void AddContextCommands(Cli& cli);
 void AddMiscCommands(Cli& cli);  // version, completion
 

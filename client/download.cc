@@ -178,7 +178,7 @@ absl::StatusOr<std::string> CachedCheckpoint(Session& session, const std::string
   const auto cached = Sha256File(path);
   if (cached.ok() && *cached == hash) return path;
   session.Note(absl::StrCat("fetching ", checkpoint_id, " (",
-                            FormatBytes(first.checkpoint().size_bytes()), ")"));
+                            HumanBytes(first.checkpoint().size_bytes()), ")"));
   RETURN_IF_ERROR(Download(session, checkpoint_id, path).status());
   return path;
 }

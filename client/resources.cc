@@ -86,7 +86,7 @@ std::string StateText(v1::FailureClass s) {
 std::string ParamText(const v1::ParamValue& value) {
   switch (value.kind_case()) {
     case v1::ParamValue::kFloatValue:
-      return FormatNumber(value.float_value());
+      return HumanNumber(value.float_value());
     case v1::ParamValue::kIntValue:
       return absl::StrCat(value.int_value());
     case v1::ParamValue::kStringValue:
@@ -196,7 +196,7 @@ Records TrialRecords(const std::string& study, const std::vector<v1::Trial>& tri
        ValuesJson,
        [](const T& t) {
          return absl::StrJoin(t.values(), " ", [](std::string* out, double v) {
-           absl::StrAppend(out, FormatNumber(v));
+           absl::StrAppend(out, HumanNumber(v));
          });
        }},
       {{"last_step", "STEP"},
@@ -303,7 +303,7 @@ Records CheckpointRecords(const std::vector<v1::Checkpoint>& checkpoints) {
        {}},
       {{"size_bytes", "SIZE"},
        [](const C& c) { return c.size_bytes(); },
-       [](const C& c) { return FormatBytes(c.size_bytes()); }},
+       [](const C& c) { return HumanBytes(c.size_bytes()); }},
       {{"create_time", "CREATED"}, [](const C& c) { return JsonTime(c.create_time()); }, {}},
       {{"uri", "WHERE"}, [](const C& c) { return c.uri(); }, {}},
       {{"sha256", "SHA-256", Show::kWide}, [](const C& c) { return c.sha256(); }, {}},

@@ -61,7 +61,7 @@ bool ColorWanted(const Globals& globals) {
 
 bool CanDraw(int fd) {
   const char* term = std::getenv("TERM");
-  return isatty(fd) == 1 && term != nullptr && absl::string_view(term) != "dumb";
+  return fd >= 0 && isatty(fd) == 1 && term != nullptr && absl::string_view(term) != "dumb";
 }
 
 }  // namespace
@@ -81,9 +81,9 @@ absl::StatusOr<absl::Duration> ParseDurationText(const std::string& text) {
   return duration;
 }
 
-absl::StatusOr<std::unique_ptr<Session>> Session::Open(const Globals& globals, std::ostream& out,
-                                                       std::ostream& err) {
-  std::unique_ptr<Session> session(new Session(out, err));
+absl::StatusOr<std::unique_ptr<Session>> Session::Open(const Globals& globals,
+                                                       const Streams& streams) {
+  std::unique_ptr<Session> session(new Session(streams));
   session->globals_ = globals;
   ASSIGN_OR_RETURN(session->format_, ParseFormat(globals.output));
   if (!globals.timeout.empty()) {
@@ -96,11 +96,11 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const Globals& globals, s
 }
 
 void Session::Note(absl::string_view message) {
-  err_ << "vlmctl: " << Sanitize(message) << "\n" << std::flush;
+  streams_.err << "vlmctl: " << Sanitize(message) << "\n" << std::flush;
 }
 
-bool Session::OutIsTerminal() const { return &out_ == &std::cout && CanDraw(STDOUT_FILENO); }
-bool Session::ErrIsTerminal() const { return &err_ == &std::cerr && CanDraw(STDERR_FILENO); }
+bool Session::OutIsTerminal() const { return CanDraw(streams_.out_fd); }
+bool Session::ErrIsTerminal() const { return CanDraw(streams_.err_fd); }
 
 absl::StatusOr<bool> Session::Configured() const {
   ASSIGN_OR_RETURN(const Target target, ConfiguredTarget(globals_.addr, globals_.context));

@@ -2,8 +2,8 @@
 // Not thread-safe, except that stubs are.
 #pragma once
 
-#include <iostream>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -25,24 +25,33 @@ struct Globals {
   bool no_color = false;
 };
 
+// Where a command writes; the descriptors tell whether that is a terminal (-1: it is none).
+struct Streams {
+  std::ostream& out;
+  std::ostream& err;
+  int out_fd = -1;
+  int err_fd = -1;
+};
+
 using ControlStub = v1::Control::StubInterface;
 
 class Session {
  public:
   // INVALID_ARGUMENT: a flag that cannot be read.
-  static absl::StatusOr<std::unique_ptr<Session>> Open(const Globals& globals, std::ostream& out,
-                                                       std::ostream& err);
+  static absl::StatusOr<std::unique_ptr<Session>> Open(const Globals& globals,
+                                                       const Streams& streams);
 
   Format format() const { return format_; }
   bool structured() const { return format_ != Format::kTable && format_ != Format::kWide; }
   // Until when the whole command may take; far away without --timeout.
   absl::Time deadline() const { return deadline_; }
-  std::ostream& out() { return out_; }
-  std::ostream& err() { return err_; }
-  void Print(const Records& records) { out_ << Render(records, format_); }
+  std::ostream& out() { return streams_.out; }
+  std::ostream& err() { return streams_.err; }
+  void Print(const Records& records) { streams_.out << Render(records, format_); }
   // A message for people, on stderr.
   void Note(absl::string_view message);
   // Whether a stream is a terminal that may be drawn on and coloured.
+  const Streams& streams() const { return streams_; }
   bool OutIsTerminal() const;
   bool ErrIsTerminal() const;
   bool color() const { return color_; }
@@ -93,12 +102,11 @@ class Session {
   }
 
  private:
-  Session(std::ostream& out, std::ostream& err) : out_(out), err_(err) {}
+  explicit Session(const Streams& streams) : streams_(streams) {}
   absl::Status Connect();
   bool WaitToRetry(int attempt) const;  // False: enough.
 
-  std::ostream& out_;
-  std::ostream& err_;
+  Streams streams_;
   Globals globals_;
   Format format_ = Format::kTable;
   absl::Time deadline_ = absl::InfiniteFuture();

@@ -39,7 +39,7 @@ Result Pull(Session& session, const PullArgs& args) {
     path = absl::StrCat(path, "/", id, ".safetensors");
   ASSIGN_OR_RETURN(const v1::Checkpoint checkpoint, Download(session, id, path));
   session.Note(absl::StrCat(id, " (step ", checkpoint.step(), ", ",
-                            FormatBytes(checkpoint.size_bytes()), ") has its hash and is in ",
+                            HumanBytes(checkpoint.size_bytes()), ") has its hash and is in ",
                             path));
   session.out() << path << "\n";
   return kDone;

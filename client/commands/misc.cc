@@ -12,7 +12,7 @@ Result Version(Session& session, const VersionArgs&) {
   Records records;
   records.single = true;
   records.columns = {{"vlmctl", "vlmctl"}, {"coordinator", "coordinator"}};
-  Record row{"vlmctl", {{VLM_VERSION, ""}, {nullptr, ""}}};
+  Record row{"vlmctl", {{VLM_VERSION}, {nullptr}}};
   // The coordinator's version too, if one is there; that it is not is no error of this command.
   if (session.FindTarget().ok()) {
     const auto status = session.Call(&ControlStub::GetStatus, v1::GetStatusRequest());

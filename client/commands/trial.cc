@@ -72,9 +72,9 @@ Records WholeTrial(const std::string& study, const v1::Trial& trial) {
     values.push_back({{"step", value.step()}, {"value", JsonNumber(value.value())}});
   }
   records.columns.push_back({"attempts", "ATTEMPTS", Show::kDataOnly});
-  records.rows[0].cells.push_back({std::move(list), ""});
+  records.rows[0].cells.push_back({std::move(list)});
   records.columns.push_back({"intermediate_values", "INTERMEDIATE", Show::kDataOnly});
-  records.rows[0].cells.push_back({std::move(values), ""});
+  records.rows[0].cells.push_back({std::move(values)});
   return records;
 }
 
@@ -112,11 +112,9 @@ Records PointRecords(const v1::ReadMetricsResponse& response) {
       google::protobuf::Timestamp time;
       time.set_seconds(point.time_ms() / 1000);
       time.set_nanos(static_cast<int32_t>(point.time_ms() % 1000 * 1'000'000));
-      out.rows.push_back({series.name(),
-                          {{series.name(), ""},
-                           {point.step(), ""},
-                           {JsonNumber(point.value()), ""},
-                           {JsonTime(time), ""}}});
+      out.rows.push_back(
+          {series.name(),
+           {{series.name()}, {point.step()}, {JsonNumber(point.value())}, {JsonTime(time)}}});
     }
   }
   return out;
@@ -125,7 +123,7 @@ Records PointRecords(const v1::ReadMetricsResponse& response) {
 Records SeriesRecords(const v1::ReadMetricsResponse& response) {
   using S = v1::Series;
   const auto value = [](const S& s, int i) {
-    return s.points().empty() ? std::string() : FormatNumber(s.points(i).value());
+    return s.points().empty() ? std::string() : HumanNumber(s.points(i).value());
   };
   const std::vector<Field<S>> fields = {
       {{"name", "SERIES"}, [](const S& s) { return s.name(); }, {}},

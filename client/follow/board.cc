@@ -34,7 +34,7 @@ std::string PointsText(const v1::Trial& trial) {
   for (const char* name : {"train_loss", "val_loss", "lr"}) {
     const auto point = trial.last_points().find(name);
     if (point == trial.last_points().end()) continue;
-    absl::StrAppend(&out, out.empty() ? "" : "  ", name, " ", FormatNumber(point->second));
+    absl::StrAppend(&out, out.empty() ? "" : "  ", name, " ", HumanNumber(point->second));
   }
   return out;
 }
@@ -87,7 +87,7 @@ std::string Board::EndLine(const v1::Trial& trial) const {
   std::string line = absl::StrCat("trial ", trial.number(), " is ", StateText(trial.state()));
   for (const double value : trial.values()) {
     absl::StrAppend(&line, ", ", study_.metric().empty() ? "value" : Sanitize(study_.metric()), " ",
-                    FormatNumber(value));
+                    HumanNumber(value));
   }
   const v1::Trial* top = best();
   if (top != nullptr && top->number() == trial.number()) absl::StrAppend(&line, " (best so far)");
@@ -229,7 +229,7 @@ std::vector<std::string> Board::Frame(int width, int height, bool color, absl::T
   if (const v1::Trial* top = best(); top != nullptr) {
     add(absl::StrCat("  best: trial ", top->number(), "  ",
                      study_.metric().empty() ? "value" : Sanitize(study_.metric()), " ",
-                     Paint(FormatNumber(top->values(0)), "1;32", color), "  ",
+                     Paint(HumanNumber(top->values(0)), "1;32", color), "  ",
                      Paint(Sanitize(ParamsText(*top)), "2", color)));
   }
   return lines;

@@ -1,7 +1,5 @@
 #include "client/follow/follow.h"
 
-#include <unistd.h>
-
 #include <csignal>
 
 #include "absl/strings/str_cat.h"
@@ -46,7 +44,7 @@ class Display {
       : session_(session),
         options_(options),
         stream_(options.to_stdout ? session.out() : session.err()),
-        fd_(options.to_stdout ? STDOUT_FILENO : STDERR_FILENO),
+        fd_(options.to_stdout ? session.streams().out_fd : session.streams().err_fd),
         draws_(!options.quiet && !(options.to_stdout && session.structured()) &&
                (options.to_stdout ? session.OutIsTerminal() : session.ErrIsTerminal())),
         json_(options.to_stdout && session.structured()),

@@ -18,9 +18,11 @@ bool MayHeal(grpc::StatusCode code) {
 }  // namespace
 
 Watcher::Watcher(Session& session, ControlStub* stub, std::string study, absl::Duration patience)
-    : session_(session), stub_(stub), study_(std::move(study)), patience_(patience) {
-  thread_ = std::thread([this] { Run(); });
-}
+    : session_(session),
+      stub_(stub),
+      study_(std::move(study)),
+      patience_(patience),
+      thread_([this] { Run(); }) {}
 
 Watcher::~Watcher() {
   {

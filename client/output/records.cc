@@ -21,14 +21,14 @@ std::string TextOf(const Json& value) {
     case Json::value_t::string:
       return value.get<std::string>();
     case Json::value_t::number_float:
-      return FormatNumber(value.get<double>());
+      return HumanNumber(value.get<double>());
     default:
       return DumpJson(value, false);
   }
 }
 
 std::string TextOf(const Cell& cell) {
-  return Sanitize(cell.text.empty() ? TextOf(cell.value) : cell.text);
+  return Sanitize(cell.text.has_value() ? *cell.text : TextOf(cell.value));
 }
 
 bool Seen(const Column& column, Format format) {
@@ -220,7 +220,7 @@ std::string Render(const Records& records, Format format) {
 
 Json JsonNumber(double value) {
   if (std::isfinite(value)) return value;
-  return FormatNumber(value);
+  return HumanNumber(value);
 }
 
 Json JsonTime(const google::protobuf::Timestamp& time) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,7 @@ struct Column {
 
 struct Cell {
   Json value;
-  std::string text;  // For people; empty: made out of the value.
+  std::optional<std::string> text = std::nullopt;  // For people; unset: made out of the value.
 };
 
 struct Record {
@@ -65,7 +66,9 @@ Records MakeRecords(const std::vector<Field<T>>& fields, const Items& items, Nam
     Record record;
     record.name = name(item);
     for (const Field<T>& field : fields) {
-      record.cells.push_back({field.value(item), field.text ? field.text(item) : std::string()});
+      Cell cell{field.value(item)};
+      if (field.text) cell.text = field.text(item);
+      record.cells.push_back(std::move(cell));
     }
     out.rows.push_back(std::move(record));
   }

@@ -6,6 +6,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 namespace vlm::client {
 namespace {
@@ -79,6 +81,12 @@ std::string Sanitize(absl::string_view text) {
   return out;
 }
 
+std::string SanitizeLines(absl::string_view text) {
+  return absl::StrJoin(
+      absl::StrSplit(text, '\n'), "\n",
+      [](std::string* out, absl::string_view line) { absl::StrAppend(out, Sanitize(line)); });
+}
+
 size_t DisplayWidth(absl::string_view text) {
   size_t width = 0;
   for (size_t at = 0; at < text.size();) {
@@ -113,7 +121,7 @@ std::string Fit(absl::string_view text, size_t width) {
   return out;
 }
 
-std::string FormatNumber(double value) {
+std::string HumanNumber(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
   return absl::StrFormat("%.6g", value);
@@ -127,7 +135,7 @@ std::string HumanDuration(absl::Duration duration) {
   return absl::StrFormat("%dd%dh", s / 86400, s / 3600 % 24);
 }
 
-std::string FormatBytes(int64_t bytes) {
+std::string HumanBytes(int64_t bytes) {
   static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   auto value = static_cast<double>(bytes);
   size_t unit = 0;

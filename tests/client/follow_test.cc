@@ -1,0 +1,105 @@
+// Following a study over its whole life, over a restart, and until Ctrl-C.
+#include <csignal>
+
+#include "gmock/gmock.h"
+#include "tests/client/fake_worker.h"
+#include "tests/client/program.h"
+
+namespace vlm::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kLong = absl::Seconds(60);
+
+class FollowTest : public ProgramTest {
+ protected:
+  std::unique_ptr<vlm::testing::Process> SubmitTwoTrials() {
+    return Spawn({"submit", SearchFile(), "--set", "n_trials=2", "--name", "demo"});
+  }
+  static bool Says(const vlm::testing::Process& process, const std::string& text) {
+    return vlm::testing::Eventually(kLong, [&] {
+      return process.Stderr().find(text) != std::string::npos ||
+             process.Stdout().find(text) != std::string::npos;
+    });
+  }
+};
+
+TEST_F(FollowTest, PrintsALineAChangeAndTheBestAtTheEnd) {
+  auto submit = SubmitTwoTrials();
+  FakeWorker worker(addr_, 1);
+  for (const double value : {2.0, 1.0}) ASSERT_TRUE(worker.RunTrial(worker.NextStarted(), value));
+  ASSERT_EQ(*submit->Wait(kLong), 0) << submit->Stderr();
+  EXPECT_THAT(submit->Stderr(), HasSubstr("trial 0 started: learning_rate="));
+  EXPECT_THAT(submit->Stderr(), HasSubstr("trial 1 is complete, val_loss 1 (best so far)\n"));
+  EXPECT_THAT(submit->Stderr(), HasSubstr("study demo is completed\n"));
+  EXPECT_THAT(submit->Stdout(), HasSubstr("Trial        demo/1\n"));
+}
+
+TEST_F(FollowTest, AFailedStudyEndsWith7) {
+  auto submit = SubmitTwoTrials();
+  FakeWorker worker(addr_, 1);
+  for (int i = 0; i < 2; ++i) {
+    v1::Report report;
+    report.mutable_outcome()->set_state(v1::ATTEMPT_STATE_FAILED);
+    report.mutable_outcome()->set_failure_class(v1::FAILURE_CLASS_USER_ERROR);
+    report.mutable_outcome()->set_reason("row 3 is no picture");
+    ASSERT_TRUE(worker.Report(worker.NextStarted(), report));
+  }
+  EXPECT_EQ(*submit->Wait(kLong), 7) << submit->Stderr();
+  EXPECT_THAT(submit->Stderr(), HasSubstr("row 3 is no picture"));
+}
+
+TEST_F(FollowTest, CtrlCDetachesAndSaysHowToComeBack) {
+  auto submit = SubmitTwoTrials();
+  ASSERT_TRUE(Says(*submit, "study demo is active"));
+  submit->Signal(SIGINT);
+  EXPECT_EQ(*submit->Wait(), 130);
+  EXPECT_THAT(submit->Stderr(), HasSubstr("come back with `vlmctl study watch demo`"));
+  EXPECT_EQ(Vlmctl({"study", "get", "demo", "-o", "json"}).json()["state"], "active");
+}
+
+TEST_F(FollowTest, SurvivesARestartOfTheCoordinator) {
+  auto submit = SubmitTwoTrials();
+  ASSERT_TRUE(Says(*submit, "study demo is active"));
+  coordinator_->Kill();
+  ASSERT_TRUE(Says(*submit, "waiting for the coordinator"));
+  StartCoordinator();
+  FakeWorker worker(addr_, 1);
+  for (const double value : {2.0, 1.0}) ASSERT_TRUE(worker.RunTrial(worker.NextStarted(), value));
+  EXPECT_EQ(*submit->Wait(kLong), 0) << submit->Stderr();
+  EXPECT_THAT(submit->Stderr(), HasSubstr("trial 1 is complete"));
+}
+
+TEST_F(FollowTest, WatchAsJsonIsOneObjectALine) {
+  Seed({});
+  auto watch = Spawn({"study", "watch", "demo", "-o", "json"});
+  ASSERT_TRUE(Says(*watch, "\"kind\""));
+  ASSERT_EQ(Vlmctl({"study", "cancel", "demo", "--yes"}).code, 0);
+  EXPECT_EQ(*watch->Wait(kLong), 7);
+  std::istringstream lines(watch->Stdout());
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_TRUE(Json::parse(line).contains("sequence")) << line;
+  }
+}
+
+TEST_F(FollowTest, LogsAreFollowedOverARestart) {
+  Seed({});
+  auto worker = std::make_unique<FakeWorker>(addr_, 1);
+  const v1::Offer offer = worker->NextStarted();
+  v1::Report report;
+  report.set_total_steps(100);
+  report.add_log_lines()->set_text("before");
+  ASSERT_TRUE(worker->Report(offer, report));
+  auto logs = Spawn({"trial", "logs", "demo/0", "-f"});
+  ASSERT_TRUE(Says(*logs, "before"));
+  coordinator_->Kill();
+  worker.reset();
+  StartCoordinator();
+  logs->Signal(SIGINT);
+  EXPECT_EQ(*logs->Wait(), 130) << logs->Stderr();
+  EXPECT_EQ(logs->Stdout(), "before\n");
+}
+
+}  // namespace
+}  // namespace vlm::client

@@ -10,6 +10,8 @@ namespace {
 
 constexpr absl::Duration kFirstBackoff = absl::Seconds(1);
 constexpr absl::Duration kLongestBackoff = absl::Seconds(60);
+// A spare that dies younger than this would be respawned in a loop.
+constexpr absl::Duration kStable = absl::Seconds(10);
 constexpr absl::Duration kLongestStart = absl::Seconds(120);  // Until its hello.
 
 }  // namespace
@@ -88,7 +90,12 @@ void SparePool::Break(const absl::Status& why) {
 void SparePool::SortOut() {
   for (auto it = processes_.begin(); it != processes_.end();) {
     if ((*it)->ended()) {
-      Break(absl::UnavailableError((*it)->EndReason()));
+      const std::string reason = (*it)->EndReason();
+      if ((*it)->age() < kStable) {
+        Break(absl::UnavailableError(reason));
+      } else {
+        VLM_LOG_WARNING("a spare trainer died and is replaced", {{"reason", reason}});
+      }
       dead_.push_back(std::move(*it));
       it = processes_.erase(it);
       continue;

@@ -19,13 +19,11 @@ struct Color {
   const char* name;
   double r, g, b;
 };
-constexpr std::array<Color, 6> kColors = {{{"red", .86, .12, .12},
+constexpr std::array<Color, 4> kColors = {{{"red", .86, .12, .12},
                                            {"green", .10, .62, .18},
                                            {"blue", .13, .27, .90},
-                                           {"yellow", .95, .80, .08},
-                                           {"purple", .58, .14, .70},
-                                           {"black", .05, .05, .05}}};
-constexpr std::array<const char*, 4> kKinds = {"circle", "square", "triangle", "star"};
+                                           {"yellow", .95, .80, .08}}};
+constexpr std::array<const char*, 3> kKinds = {"circle", "square", "triangle"};
 constexpr std::array<const char*, 4> kRelations = {"left of", "right of", "above", "below"};
 
 // The engine is defined by the standard bit by bit; its distributions are not, so these are ours.
@@ -42,10 +40,11 @@ class Dice {
   std::mt19937_64 engine_;
 };
 
-void Polygon(cairo_t* cr, const Shape& shape, int corners, double inner) {
-  for (int i = 0; i < corners; ++i) {
-    const double angle = -kPi / 2 + 2 * kPi * i / corners;
-    const double radius = shape.radius * (i % 2 == 1 ? inner : 1);
+// Equal sides, one corner up; larger than the circle around it would be, to have a like area.
+void Triangle(cairo_t* cr, const Shape& shape) {
+  const double radius = shape.radius * 1.3;
+  for (int i = 0; i < 3; ++i) {
+    const double angle = -kPi / 2 + 2 * kPi * i / 3;
     cairo_line_to(cr, shape.x + radius * std::cos(angle), shape.y + radius * std::sin(angle));
   }
   cairo_close_path(cr);
@@ -53,7 +52,7 @@ void Polygon(cairo_t* cr, const Shape& shape, int corners, double inner) {
 
 void Draw(cairo_t* cr, const Shape& shape) {
   const Color& color = kColors[static_cast<size_t>(shape.color)];
-  const double half = shape.radius * .9;  // A square of about the circle's area.
+  const double half = shape.radius;
   cairo_set_source_rgb(cr, color.r, color.g, color.b);
   cairo_new_path(cr);
   switch (shape.kind) {
@@ -64,10 +63,7 @@ void Draw(cairo_t* cr, const Shape& shape) {
       cairo_rectangle(cr, shape.x - half, shape.y - half, 2 * half, 2 * half);
       break;
     case ShapeKind::kTriangle:
-      Polygon(cr, shape, 3, 1);
-      break;
-    case ShapeKind::kStar:
-      Polygon(cr, shape, 10, .45);
+      Triangle(cr, shape);
       break;
   }
   cairo_fill(cr);
@@ -75,12 +71,12 @@ void Draw(cairo_t* cr, const Shape& shape) {
 
 // Puts the two on both sides of the middle, along the axis that the relation speaks of.
 void Place(Dice& dice, Scene* scene) {
-  const double middle = .5 + dice.Between(-.03, .03);
-  const double gap = dice.Between(.21, .25);
+  const double middle = .5 + dice.Between(-.02, .02);
+  const double gap = dice.Between(.22, .24);
   const double first = middle - gap;
   const double second = middle + gap;
-  const double across1 = dice.Between(.38, .62);
-  const double across2 = dice.Between(.38, .62);
+  const double across1 = dice.Between(.44, .56);
+  const double across2 = dice.Between(.44, .56);
   const bool subject_first =
       scene->relation == Relation::kLeftOf || scene->relation == Relation::kAbove;
   const double subject = subject_first ? first : second;
@@ -108,11 +104,11 @@ Scene MakeScene(uint64_t seed, int64_t index) {
   scene.relation = static_cast<Relation>(dice.Below(4));
   scene.background = dice.Between(.90, 1);
   for (Shape* shape : {&scene.subject, &scene.object}) {
-    shape->kind = static_cast<ShapeKind>(dice.Below(4));
+    shape->kind = static_cast<ShapeKind>(dice.Below(static_cast<int>(kKinds.size())));
     shape->color = dice.Below(static_cast<int>(kColors.size()));
   }
-  scene.subject.radius = scene.large ? dice.Between(.215, .235) : dice.Between(.085, .10);
-  scene.object.radius = dice.Between(.15, .165);
+  scene.subject.radius = scene.large ? dice.Between(.22, .235) : dice.Between(.10, .115);
+  scene.object.radius = dice.Between(.155, .17);
   Place(dice, &scene);
   return scene;
 }

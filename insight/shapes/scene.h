@@ -9,12 +9,12 @@
 
 namespace vlm::insight {
 
-enum class ShapeKind { kCircle, kSquare, kTriangle, kStar };
+enum class ShapeKind { kCircle, kSquare, kTriangle };
 enum class Relation { kLeftOf, kRightOf, kAbove, kBelow };
 
 struct Shape {
   ShapeKind kind = ShapeKind::kCircle;
-  int color = 0;  // Index into the six named colours.
+  int color = 0;  // Index into the named colours.
   double x = 0, y = 0, radius = 0;
 };
 

@@ -57,7 +57,7 @@ TEST(ShapesTest, SixHundredPicturesShowManyCaptions) {
   std::set<std::string> captions;
   for (int64_t i = 0; i < 600; ++i) captions.insert(Caption(MakeScene(1, i)));
 
-  EXPECT_GT(captions.size(), 500u);
+  EXPECT_GT(captions.size(), 400u);  // Of 1152 that there are.
 }
 
 TEST(ShapesTest, OptionsOutOfRangeAreNamed) {

@@ -323,6 +323,7 @@ void Reader::Finish() {
     spec.mutable_pruner()->set_percentile(spec.pruner().name() == "percentile" ? 25 : 50);
   }
   spec.mutable_train()->set_seed(spec.seed());
+  spec.mutable_train()->set_metric(spec.metric());
   CheckModel();
   CheckResources();
   std::string* input = spec.mutable_train()->mutable_input_path();

@@ -4,9 +4,9 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/status.h"
 #include "worker/trainer/cuda/plugin.h"
 #include "worker/trainer/loop/state.h"

@@ -56,8 +56,7 @@ int RunParityMode(const Options& options) {
   }
   std::stringstream text;
   text << file.rdbuf();
-  const auto loaded =
-      vlm::config::Load(text.str(), options.run.config_path, options.run.overrides);
+  const auto loaded = vlm::config::Load(text.str(), options.run.config_path, options.run.overrides);
   for (const auto& issue : loaded.issues) {
     std::fprintf(stderr, "%s\n", vlm::config::FormatIssue(issue).c_str());
   }
@@ -77,7 +76,8 @@ void AddOptions(CLI::App* app, Options* options) {
       ->take_all();
   app->add_option("--world-size", options->run.world_size, "Ranks (default: resources.world_size)")
       ->check(CLI::Range(1, 1024));
-  app->add_option("--threads", options->run.threads, "Threads of each rank (default: cores / ranks)")
+  app->add_option("--threads", options->run.threads,
+                  "Threads of each rank (default: cores / ranks)")
       ->check(CLI::Range(1, 1024));
   app->add_option("--out", options->run.out,
                   "Folder of checkpoints and traces (--parity: the file to write)")
@@ -107,6 +107,8 @@ int Usage(const char* message) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Kineto would write a line about each profile, and an error where there is no GPU.
+  setenv("KINETO_LOG_LEVEL", "99", 0);
   vlm::InitLog("vlm-trainer");
   CLI::App app("Trains one configuration: under vlm-worker, or alone with --standalone");
   Options options;

@@ -87,9 +87,8 @@ void AgentLink::Update(const std::function<void(v1::Report*)>& change, bool urge
 void AgentLink::WriteBatches() {
   absl::MutexLock lock(&mutex_);
   while (!stopping_) {
-    const auto wake = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return urgent_ || stopping_;
-    };
+    const auto wake = [this]()
+                          ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return urgent_ || stopping_; };
     mutex_.AwaitWithTimeout(absl::Condition(&wake), absl::FromChrono(kFlushInterval));
     if (dirty_ && !stopping_) SendPending();
   }

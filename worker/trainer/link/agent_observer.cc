@@ -81,12 +81,15 @@ void AgentObserver::CloseWindow(v1::Report* report) {
       AddPoint(report, "samples_per_s", step, static_cast<double>(window_samples_) / train_s);
       AddPoint(report, "tokens_per_s", step, static_cast<double>(window_tokens_) / train_s);
     }
-    const std::pair<const char*, double> phases[] = {
-        {"data_wait", window_.data_wait_ms()},   {"copy", window_.copy_ms()},
-        {"forward", window_.forward_ms()},       {"backward", window_.backward_ms()},
-        {"allreduce", window_.allreduce_ms()},   {"optimizer", window_.optimizer_ms()},
-        {"validation", window_.validation_ms()}, {"checkpoint", window_.checkpoint_ms()},
-        {"other", window_.other_ms()}};
+    const std::pair<const char*, double> phases[] = {{"data_wait", window_.data_wait_ms()},
+                                                     {"copy", window_.copy_ms()},
+                                                     {"forward", window_.forward_ms()},
+                                                     {"backward", window_.backward_ms()},
+                                                     {"allreduce", window_.allreduce_ms()},
+                                                     {"optimizer", window_.optimizer_ms()},
+                                                     {"validation", window_.validation_ms()},
+                                                     {"checkpoint", window_.checkpoint_ms()},
+                                                     {"other", window_.other_ms()}};
     for (const auto& [name, ms] : phases) {
       AddPoint(report, absl::StrCat("phase/", name, "_ms"), step, ms / steps);
     }

@@ -9,7 +9,7 @@
 namespace vlm::trainer {
 
 struct Agreement {
-  double loss = 0;          // Mean over the global batch.
+  double loss = 0;  // Mean over the global batch.
   v1::Command::Action action = v1::Command::ACTION_UNSPECIFIED;
   bool checkpoint = false;  // Some rank's clock says one is due.
 };

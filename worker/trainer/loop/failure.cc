@@ -74,8 +74,8 @@ v1::Outcome OutcomeOf(const std::exception& error, bool distributed) {
 }
 
 absl::Status Diverged(int64_t step, double loss, double lr) {
-  return absl::AbortedError(absl::StrCat("the loss became ", loss, " at step ", step,
-                                         " (learning rate ", lr, ")"));
+  return absl::AbortedError(
+      absl::StrCat("the loss became ", loss, " at step ", step, " (learning rate ", lr, ")"));
 }
 
 }  // namespace vlm::trainer

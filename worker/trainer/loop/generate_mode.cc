@@ -18,7 +18,8 @@ absl::StatusOr<std::string> CaptionOrThrow(const CaptionRequest& request) {
   ASSIGN_OR_RETURN(const LoadedCheckpoint loaded, LoadCheckpoint(request.checkpoint));
   ASSIGN_OR_RETURN(const data::Vocabulary vocabulary,
                    data::Vocabulary::FromJson(loaded.info.vocabulary));
-  ASSIGN_OR_RETURN(const ModelShape shape, ShapeOf(loaded.info.config, loaded.info.model_vocab_size));
+  ASSIGN_OR_RETURN(const ModelShape shape,
+                   ShapeOf(loaded.info.config, loaded.info.model_vocab_size));
   VlmModel model(shape);
   RETURN_IF_ERROR(model.LoadStateDict(loaded.model));
   model.eval();

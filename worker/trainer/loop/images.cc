@@ -26,8 +26,7 @@ at::Tensor Normalise(const at::Tensor& pixels) {
 
 DeviceBatch ToDevice(const data::Batch& batch, int64_t img_size, const torch::Device& device,
                      bool pin) {
-  const at::Tensor pixels =
-      View(batch.pixels, {batch.size, 3, img_size, img_size}, torch::kUInt8);
+  const at::Tensor pixels = View(batch.pixels, {batch.size, 3, img_size, img_size}, torch::kUInt8);
   const at::Tensor tokens = View(batch.tokens, {batch.size, batch.length}, torch::kInt64);
   const at::Tensor targets = View(batch.targets, {batch.size, batch.length}, torch::kInt64);
   DeviceBatch result;

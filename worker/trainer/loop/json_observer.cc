@@ -56,8 +56,7 @@ void JsonObserver::OnStep(const StepRecord& record) {
 
 void JsonObserver::OnProfile(const v1::ProfileSummary& profile) {
   std::fprintf(stderr, "rank %d: profile of steps %ld to %ld: %s\n", rank_,
-               long{profile.first_step()}, long{profile.last_step()},
-               profile.trace_file().c_str());
+               long{profile.first_step()}, long{profile.last_step()}, profile.trace_file().c_str());
 }
 
 void JsonObserver::OnCheckpoint(const v1::Checkpoint& checkpoint) {

@@ -18,9 +18,9 @@ struct StepRecord {
   int64_t total = 0;  // Steps that the job means to run.
   double loss = 0;    // Mean over the global batch; may be NaN or infinite.
   double lr = 0;
-  double grad_norm = 0;           // Before clipping.
-  v1::PhaseSummary phases;        // A window of this one step, of this rank.
-  int64_t global_samples = 0;     // Over all ranks.
+  double grad_norm = 0;        // Before clipping.
+  v1::PhaseSummary phases;     // A window of this one step, of this rank.
+  int64_t global_samples = 0;  // Over all ranks.
   int64_t global_tokens = 0;
   std::optional<double> val_loss;  // At validations.
   std::optional<double> metric;    // At validations: the study's metric.
@@ -31,7 +31,8 @@ class Observer {
   virtual ~Observer() = default;
 
   // Once, before the first step. `first` is the number of steps done already (a resumed run).
-  virtual void OnStart(int64_t first, int64_t total, int64_t skipped_rows, int64_t cut_captions) = 0;
+  virtual void OnStart(int64_t first, int64_t total, int64_t skipped_rows,
+                       int64_t cut_captions) = 0;
   virtual void OnStep(const StepRecord& record) = 0;
   virtual void OnProfile(const v1::ProfileSummary& profile) = 0;
   virtual void OnCheckpoint(const v1::Checkpoint& checkpoint) = 0;

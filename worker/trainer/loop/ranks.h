@@ -19,8 +19,8 @@ struct RankPlace {
 // What RunRanks told this process; nullopt: it was not started by it.
 std::optional<RankPlace> RankFromEnvironment();
 
-// Starts the ranks and waits for all. A rank ends when this process does, and its failure is seen by
-// the others within milliseconds. Returns the first exit code that is not 0; a signal is 1.
+// Starts the ranks and waits for all. A rank ends when this process does, and its failure is seen
+// by the others within milliseconds. Returns the first exit code that is not 0; a signal is 1.
 absl::StatusOr<int> RunRanks(int world_size);
 
 }  // namespace vlm::trainer

@@ -17,8 +17,8 @@ namespace {
 absl::StatusOr<torch::Device> ChooseDevice(const Job& job, Observer* observer) {
   const v1::TrainConfig& config = job.launch.config();
   absl::string_view name = job.launch.device();
-  const bool wants_cuda = config.cuda_enabled() &&
-                          config.resources().device() != v1::DEVICE_KIND_CPU;
+  const bool wants_cuda =
+      config.cuda_enabled() && config.resources().device() != v1::DEVICE_KIND_CPU;
   const bool offered = absl::ConsumePrefix(&name, "cuda:");
   if (wants_cuda && offered) {
     int index = 0;
@@ -32,16 +32,17 @@ absl::StatusOr<torch::Device> ChooseDevice(const Job& job, Observer* observer) {
     return absl::UnavailableError("resources.device is cuda, but this worker's slot has no GPU");
   }
   if (config.cuda_enabled() && job.launch.rank() == 0) {
-    observer->OnNote("cuda_enabled is true, but this worker's slot has no GPU: training on the CPU");
+    observer->OnNote(
+        "cuda_enabled is true, but this worker's slot has no GPU: training on the CPU");
   }
   return torch::Device(torch::kCPU);
 }
 
 absl::Status CheckRanks(const Training& training) {
   if (training.config.batch_size() % training.world_size != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("batch_size is ", training.config.batch_size(), " but there are ",
-                     training.world_size, " ranks: the number of ranks must divide it"));
+    return absl::InvalidArgumentError(absl::StrCat("batch_size is ", training.config.batch_size(),
+                                                   " but there are ", training.world_size,
+                                                   " ranks: the number of ranks must divide it"));
   }
   return absl::OkStatus();
 }

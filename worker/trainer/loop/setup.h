@@ -40,9 +40,9 @@ struct Training {
   std::unique_ptr<DataParallel> parallel;  // Null: one rank.
 
   // Progress.
-  int64_t step = 0;                 // Optimizer steps done; the next global batch has this index.
-  std::optional<double> value;      // Newest validation's metric.
-  double train_loss_sum = 0;        // Since the newest validation.
+  int64_t step = 0;             // Optimizer steps done; the next global batch has this index.
+  std::optional<double> value;  // Newest validation's metric.
+  double train_loss_sum = 0;    // Since the newest validation.
   int64_t train_loss_count = 0;
 };
 

@@ -25,7 +25,7 @@ constexpr int kUserError = 2;
 std::atomic<bool> g_stop{false};  // Set by a signal handler, therefore global.
 
 void StopOnSignals() {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = [](int) { g_stop.store(true); };
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // The second Ctrl-C ends at once.
   sigaction(SIGINT, &action, nullptr);
@@ -65,8 +65,8 @@ int TrainOneRank(const StandaloneOptions& options, v1::TrainConfig config, const
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   job.launch.set_threads(options.threads > 0 ? options.threads
                                              : std::max(1, cores / place.world_size));
-  const bool cuda = config.cuda_enabled() && LoadCudaIfPresent() &&
-                    place.rank < CudaPlugin::Get().device_count();
+  const bool cuda =
+      config.cuda_enabled() && LoadCudaIfPresent() && place.rank < CudaPlugin::Get().device_count();
   job.launch.set_device(cuda ? absl::StrCat("cuda:", place.rank) : "cpu");
   *job.launch.mutable_config() = std::move(config);
   JsonObserver observer(stdout, place.rank, &g_stop);

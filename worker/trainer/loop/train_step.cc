@@ -39,8 +39,7 @@ absl::StatusOr<DeviceBatch> Trainer::NextBatch(PhaseClock* clock, StepRecord* re
   clock->Lap(Phase::kDataWait);
   record->global_samples = t.config.batch_size();
   record->global_tokens = t.config.batch_size() * batch.length;
-  DeviceBatch input =
-      ToDevice(batch, t.dataset->img_size(), t.device, t.config.pin_memory());
+  DeviceBatch input = ToDevice(batch, t.dataset->img_size(), t.device, t.config.pin_memory());
   Lap(clock, Phase::kCopy);
   t.batches->Recycle(std::move(batch));
   return input;
@@ -53,7 +52,8 @@ double Trainer::ForwardBackward(const DeviceBatch& input, PhaseClock* clock) {
     t.optimizer->ZeroGrad();
   }
   const int64_t size = input.tokens.size(0);
-  const int64_t pieces = std::min(std::max<int64_t>(1, t.config.optimizer().accumulation_steps()), size);
+  const int64_t pieces =
+      std::min(std::max<int64_t>(1, t.config.optimizer().accumulation_steps()), size);
   at::Tensor total;
   for (int64_t piece = 0; piece < pieces; ++piece) {
     const int64_t begin = size * piece / pieces;

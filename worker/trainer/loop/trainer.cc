@@ -66,7 +66,8 @@ absl::StatusOr<v1::Outcome> Trainer::Train() {
   }
   ASSIGN_OR_RETURN(training_, SetUp(job_, observer_));
   Training& t = *training_;
-  keeper_ = std::make_unique<CheckpointKeeper>(t.config.checkpoint(), CheckpointKeeper::Clock::now());
+  keeper_ =
+      std::make_unique<CheckpointKeeper>(t.config.checkpoint(), CheckpointKeeper::Clock::now());
   profiler_ = std::make_unique<StepProfiler>(t.config.profiler(), ContextOf(job_, t));
   observer_->OnStart(t.step, t.total_steps, t.dataset->skipped_rows(), t.dataset->cut_captions());
   while (t.step < t.total_steps) {
@@ -118,8 +119,8 @@ absl::Status Trainer::SaveIfDue(const Agreement& agreed) {
   const absl::Status saved = SaveCheckpointNow();
   // A training without a checkpoint is worth more than none; without its peers it is not.
   if (saved.ok() || absl::IsUnavailable(saved) || absl::IsDeadlineExceeded(saved)) return saved;
-  observer_->OnNote(absl::StrCat("checkpoint at step ", training_->step, " was not written: ",
-                                 saved.message()));
+  observer_->OnNote(
+      absl::StrCat("checkpoint at step ", training_->step, " was not written: ", saved.message()));
   return absl::OkStatus();
 }
 

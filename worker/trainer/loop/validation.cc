@@ -49,8 +49,7 @@ absl::StatusOr<double> Validate(Training* training) {
                                          /*pin=*/false);
       const AutocastGuard autocast(training->precision, training->device.type());
       const at::Tensor loss = training->model->Loss(input.images, input.tokens, input.targets);
-      sum += loss.item<double>() *
-             static_cast<double>(Occurrences(i, period, config.eval_iters()));
+      sum += loss.item<double>() * static_cast<double>(Occurrences(i, period, config.eval_iters()));
     }
     loader->Recycle(std::move(batch));
   }

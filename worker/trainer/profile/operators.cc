@@ -20,16 +20,19 @@ struct Node {
   double kernel_us = 0;
   bool gone = false;  // Merged into its parent.
 
-  double duration_us() const {
-    return static_cast<double>(event.end_ns - event.start_ns) / 1000.0;
-  }
+  double duration_us() const { return static_cast<double>(event.end_ns - event.start_ns) / 1000.0; }
 };
 
 bool IsNoise(const std::string& name) {
-  static const auto* const kNoise = new std::set<std::string>{
-      kMemory,          "[OutOfMemory]",     "profiler::_record_function_enter",
-      "aten::is_leaf",  "aten::output_nr",   "profiler::_record_function_enter_new",
-      "aten::_version", "profiler::_record_function_exit"};
+  static const auto* const kNoise =
+      new std::set<std::string>{kMemory,
+                                "[OutOfMemory]",
+                                "profiler::_record_function_enter",
+                                "aten::is_leaf",
+                                "aten::output_nr",
+                                "profiler::_record_function_enter_new",
+                                "aten::_version",
+                                "profiler::_record_function_exit"};
   return kNoise->count(name) > 0;
 }
 

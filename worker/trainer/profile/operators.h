@@ -17,11 +17,11 @@ struct TraceEvent {
   uint64_t start_ns = 0;
   uint64_t end_ns = 0;
   uint64_t thread = 0;
-  bool on_device = false;      // A kernel or copy on a GPU.
-  bool async = false;          // Begins and ends on different threads: takes no part in nesting.
-  uint64_t correlation = 0;    // Of a CPU event; what kernels link to.
-  uint64_t linked = 0;         // Of a device event: the CPU event that launched it; 0 = none.
-  int64_t bytes = 0;           // Of "[memory]" records: allocated, negative = freed.
+  bool on_device = false;    // A kernel or copy on a GPU.
+  bool async = false;        // Begins and ends on different threads: takes no part in nesting.
+  uint64_t correlation = 0;  // Of a CPU event; what kernels link to.
+  uint64_t linked = 0;       // Of a device event: the CPU event that launched it; 0 = none.
+  int64_t bytes = 0;         // Of "[memory]" records: allocated, negative = freed.
   uint64_t flops = 0;
 };
 

@@ -33,7 +33,9 @@ void PhaseClock::Move(Phase from, Phase to, Clock::duration time) {
   spent_[static_cast<size_t>(to)] += moved;
 }
 
-double PhaseClock::Milliseconds(Phase phase) const { return Ms(spent_[static_cast<size_t>(phase)]); }
+double PhaseClock::Milliseconds(Phase phase) const {
+  return Ms(spent_[static_cast<size_t>(phase)]);
+}
 
 v1::PhaseSummary PhaseClock::Summary(int64_t step, int64_t samples, int64_t tokens) const {
   v1::PhaseSummary summary;

@@ -25,9 +25,9 @@ using torch::profiler::impl::ActivityType;
 constexpr size_t kTopOperators = 100;
 
 torch::profiler::impl::ProfilerConfig KinetoConfig(const v1::ProfilerConfig& config) {
-  return torch::profiler::impl::ProfilerConfig(
-      torch::profiler::impl::ProfilerState::KINETO, config.record_shapes(), config.profile_memory(),
-      /*with_stack=*/false, config.with_flops());
+  return torch::profiler::impl::ProfilerConfig(torch::profiler::impl::ProfilerState::KINETO,
+                                               config.record_shapes(), config.profile_memory(),
+                                               /*with_stack=*/false, config.with_flops());
 }
 
 std::set<ActivityType> Activities(bool cuda) {

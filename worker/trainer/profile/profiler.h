@@ -4,7 +4,8 @@
 //
 // Threading: the training thread; Kineto is enabled and disabled for the calling thread (autograd's
 // threads inherit it). Owner: the training loop. Errors: a trace that cannot be written costs the
-// file and a line in the log, never the training. The rules are those of torch/profiler/profiler.py.
+// file and a line in the log, never the training. The rules are those of
+// torch/profiler/profiler.py.
 #pragma once
 
 #include <chrono>
@@ -26,8 +27,8 @@ struct ProfilerContext {
   int64_t attempt_id = 0;
   int rank = 0;
   int world_size = 1;
-  std::string backend;      // "gloo" or "nccl"; of the trace's distributedInfo.
-  bool cuda = false;        // Record the GPU's activity too.
+  std::string backend;  // "gloo" or "nccl"; of the trace's distributedInfo.
+  bool cuda = false;    // Record the GPU's activity too.
 };
 
 class StepProfiler {

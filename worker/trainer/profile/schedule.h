@@ -10,7 +10,7 @@ namespace vlm::trainer {
 
 enum class ProfilerAction {
   kNone,
-  kWarmup,         // The tracer runs, what it sees is thrown away.
+  kWarmup,  // The tracer runs, what it sees is thrown away.
   kRecord,
   kRecordAndSave,  // The last recorded step of a cycle.
 };

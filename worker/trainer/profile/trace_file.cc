@@ -31,7 +31,7 @@ absl::StatusOr<int64_t> GzipTrace(const std::string& json_path, const std::strin
   }
   ok = out != nullptr && gzclose(out) == Z_OK && ok && std::ferror(in.get()) == 0;
   unlink(json_path.c_str());
-  struct stat about{};
+  struct stat about {};
   if (!ok || stat(gz_path.c_str(), &about) != 0) {
     unlink(gz_path.c_str());
     return absl::ResourceExhaustedError(

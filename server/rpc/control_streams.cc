@@ -1,4 +1,6 @@
 // Watch and TailLogs.
+#include <utility>
+
 #include "common/channel.h"
 #include "server/rpc/control_service.h"
 #include "server/rpc/queued_stream.h"
@@ -6,8 +8,8 @@
 namespace vlm::rpc {
 namespace {
 
-constexpr size_t kWatchQueue = 5'000;
-constexpr size_t kLogQueue = 10'000;
+constexpr size_t kWatchQueue = 2'000;
+constexpr size_t kLogQueue = 4;
 constexpr int kLinesPerMessage = 500;
 constexpr int kEventsPerMessage = 500;
 
@@ -25,39 +27,66 @@ class WatchReactor final
   uint64_t id_;
 };
 
+// Sends a trial's lines out of the store, a page at a time and only as fast as the reader takes
+// them; what is published merely says that there is more. All state is the reader thread's.
 class LogReactor final
     : public QueuedStream<grpc::ServerWriteReactor<v1::TailLogsResponse>, v1::TailLogsResponse> {
  public:
-  LogReactor(Hub* hub, uint64_t id, v1::TailLogsRequest request)
-      : QueuedStream(kLogQueue), hub_(hub), id_(id), request_(std::move(request)) {}
+  LogReactor(const ControlParts& parts, uint64_t id, v1::TailLogsRequest request)
+      : QueuedStream(kLogQueue), parts_(parts), id_(id), request_(std::move(request)) {}
   void OnDone() override {
-    hub_->Remove(id_);
+    parts_.hub->Remove(id_);
     Drop();
   }
-  // Lines that were sent already are left out; so are other ranks' and attempts'.
-  template <typename Lines>
-  void SendLines(const Lines& lines) {
-    v1::TailLogsResponse response;
-    for (const v1::LogLine& line : lines) {
-      if (line.sequence() <= last_) continue;
-      last_ = line.sequence();
-      if (request_.has_rank() && line.rank() != request_.rank()) continue;
-      if (request_.attempt() > 0 && line.attempt() != request_.attempt()) continue;
-      *response.add_lines() = line;
-      if (response.lines_size() == kLinesPerMessage) {
-        Send(std::move(response));
-        response.Clear();
-      }
-    }
-    if (response.lines_size() > 0) Send(std::move(response));
-  }
   const v1::TailLogsRequest& request() const { return request_; }
+  // Reads from the start; `follow` until the trial has ended.
+  void Begin(std::shared_ptr<LogReactor> self, int64_t trial_id, bool follow) {
+    weak_ = std::move(self);
+    trial_id_ = trial_id;
+    ended_ = !follow;
+    last_ = request_.after_sequence();
+    SendPage(request_.tail());
+  }
+  void MoreLines(bool ended) {
+    ended_ = ended_ || ended;
+    if (std::exchange(caught_up_, false)) SendPage(0);
+  }
 
  private:
-  Hub* hub_;
+  void OnDrained() override {
+    if (auto self = weak_.lock()) parts_.reader->Post([self] { self->SendPage(0); });
+  }
+  void SendPage(int tail) {
+    while (!Finished()) {
+      auto lines =
+          parts_.store->ReadLogs(trial_id_, last_, std::exchange(tail, 0), kLinesPerMessage);
+      if (!lines.ok()) return Close(ToGrpc(lines.status()));
+      if (lines->empty()) {
+        caught_up_ = true;
+        if (ended_) Close(grpc::Status::OK);
+        return;
+      }
+      v1::TailLogsResponse response;
+      for (v1::LogLine& line : *lines) {
+        last_ = line.sequence();
+        if (request_.has_rank() && line.rank() != request_.rank()) continue;
+        if (request_.attempt() > 0 && line.attempt() != request_.attempt()) continue;
+        *response.add_lines() = std::move(line);
+      }
+      if (response.lines_size() == 0) continue;
+      Send(std::move(response));
+      return;  // OnDrained goes on.
+    }
+  }
+
+  const ControlParts& parts_;
   uint64_t id_;
   v1::TailLogsRequest request_;
+  std::weak_ptr<LogReactor> weak_;
+  int64_t trial_id_ = 0;
   int64_t last_ = 0;
+  bool ended_ = false;
+  bool caught_up_ = false;
 };
 
 // The present state of a large study does not fit one message.
@@ -105,7 +134,7 @@ grpc::ServerWriteReactor<v1::WatchResponse>* ControlService::Watch(
 grpc::ServerWriteReactor<v1::TailLogsResponse>* ControlService::TailLogs(
     grpc::CallbackServerContext*, const v1::TailLogsRequest* request) {
   const uint64_t id = parts_.hub->NewId();
-  auto reactor = std::make_shared<LogReactor>(parts_.hub, id, *request);
+  auto reactor = std::make_shared<LogReactor>(parts_, id, *request);
   reactor->Keep(reactor);
   parts_.engine->CallAsync(core::ResolveTrial{request->trial()}, [this, reactor, id](auto result) {
     if (!result.ok()) return reactor->Close(ToGrpc(result.status()));
@@ -113,28 +142,19 @@ grpc::ServerWriteReactor<v1::TailLogsResponse>* ControlService::TailLogs(
     const bool live =
         trial.state() == v1::TRIAL_STATE_RUNNING || trial.state() == v1::TRIAL_STATE_WAITING;
     const bool follow = reactor->request().follow() && live;
-    // Old lines are read off this thread; new ones that come meanwhile wait behind them because
-    // they take the same way.
-    if (follow) {
-      LogEnd end;
-      end.trial_id = trial.trial_id();
-      end.send = [this, reactor](const core::PublishLog& log) {
-        parts_.reader->Post([reactor, log] {
-          reactor->SendLines(log.lines);
-          if (log.ended) reactor->Close(grpc::Status::OK);
-        });
-      };
-      end.close = [reactor](const absl::Status& status) { reactor->Close(ToGrpc(status)); };
-      parts_.hub->Add(id, std::move(end));
-      if (reactor->Finished()) parts_.hub->Remove(id);  // Given up before it was added.
-    }
-    parts_.reader->Post([this, reactor, trial, follow] {
-      auto lines = parts_.store->ReadLogs(trial.trial_id(), reactor->request().after_sequence(),
-                                          reactor->request().tail());
-      if (!lines.ok()) return reactor->Close(ToGrpc(lines.status()));
-      reactor->SendLines(*lines);
-      if (!follow) reactor->Close(grpc::Status::OK);
+    // The first page is queued before any news of further lines can be.
+    parts_.reader->Post([reactor, trial_id = trial.trial_id(), follow] {
+      reactor->Begin(reactor, trial_id, follow);
     });
+    if (!follow) return;
+    LogEnd end;
+    end.trial_id = trial.trial_id();
+    end.send = [this, reactor](const core::PublishLog& log) {
+      parts_.reader->Post([reactor, ended = log.ended] { reactor->MoreLines(ended); });
+    };
+    end.close = [reactor](const absl::Status& status) { reactor->Close(ToGrpc(status)); };
+    parts_.hub->Add(id, std::move(end));
+    if (reactor->Finished()) parts_.hub->Remove(id);  // Given up before it was added.
   });
   return reactor.get();
 }

@@ -1,6 +1,7 @@
 // A callback reactor with a bounded queue of outgoing messages. Send and Close never block.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -20,17 +21,20 @@ class QueuedStream : public Base {
   // Call once, before the stream is handed to gRPC.
   void Keep(std::shared_ptr<void> self) { self_ = std::move(self); }
 
-  // False when the queue is full: the reader is too slow; the stream ends with RESOURCE_EXHAUSTED.
+  // False when the queue is full (messages or bytes): the reader is too slow; the stream ends with
+  // RESOURCE_EXHAUSTED.
   bool Send(Out message) {
     MutexLock lock(mutex_);
     if (finish_ || finished_) return true;
-    if (queue_.size() >= limit_) {
+    const size_t bytes = message.ByteSizeLong();
+    if (queue_.size() >= limit_ || (!queue_.empty() && bytes_ + bytes > kMostBytes)) {
       finish_ = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                              "this reader is too slow; resume from its last position");
       queue_.resize(1);  // The message being written has to stay.
       MaybeFinish();
       return false;
     }
+    bytes_ += bytes;
     queue_.push_back(std::move(message));
     if (queue_.size() == 1) Base::StartWrite(&queue_.front());
     return true;
@@ -48,6 +52,7 @@ class QueuedStream : public Base {
   }
   void OnWriteDone(bool ok) override {
     MutexLock lock(mutex_);
+    bytes_ -= std::min(bytes_, queue_.front().ByteSizeLong());
     queue_.pop_front();
     if (!ok) {
       queue_.clear();
@@ -57,11 +62,14 @@ class QueuedStream : public Base {
       Base::StartWrite(&queue_.front());
     } else {
       MaybeFinish();
+      if (!finished_) OnDrained();
     }
   }
   void OnCancel() override { Close(grpc::Status::CANCELLED); }
 
  protected:
+  // Everything queued has been written. Called under the lock: only hands work on.
+  virtual void OnDrained() {}
   // Runs `start` (a StartRead) unless the stream has ended.
   template <typename F>
   void WhileOpen(const F& start) {
@@ -78,10 +86,12 @@ class QueuedStream : public Base {
     Base::Finish(*finish_);
   }
 
+  static constexpr size_t kMostBytes = 16 << 20;
   const size_t limit_;
   std::shared_ptr<void> self_;
   Mutex mutex_;
   std::deque<Out> queue_ ABSL_GUARDED_BY(mutex_);
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<grpc::Status> finish_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -51,7 +51,7 @@ absl::StatusOr<std::vector<v1::Series>> Store::ReadSeries(int64_t trial_id,
 }
 
 absl::StatusOr<std::vector<v1::LogLine>> Store::ReadLogs(int64_t trial_id, int64_t after_sequence,
-                                                         int tail) {
+                                                         int tail, size_t limit) {
   std::vector<v1::LogLine> out;
   MutexLock lock(parts_->read_mutex);
   RETURN_IF_ERROR(Guard(parts_->path, [&] {
@@ -74,6 +74,7 @@ absl::StatusOr<std::vector<v1::LogLine>> Store::ReadLogs(int64_t trial_id, int64
       for (v1::LogLine& line : *block.mutable_lines()) {
         if (line.sequence() > after) out.push_back(std::move(line));
       }
+      if (out.size() >= limit) break;
     }
     s.reset();
   }));

@@ -35,9 +35,9 @@ class Store {
   absl::StatusOr<std::vector<v1::Series>> ReadSeries(int64_t trial_id,
                                                      const std::vector<std::string>& names,
                                                      int64_t from_step);
-  // Lines after a sequence, oldest first; `tail` > 0: only the last so many.
+  // Lines after a sequence, oldest first; `tail` > 0: only the last so many; at most about `limit`.
   absl::StatusOr<std::vector<v1::LogLine>> ReadLogs(int64_t trial_id, int64_t after_sequence,
-                                                    int tail);
+                                                    int tail, size_t limit = 10'000);
   absl::StatusOr<v1::GetProfileResponse> ReadProfiles(int64_t trial_id);
   // The newest `count` events, oldest first.
   absl::StatusOr<std::vector<v1::Event>> ReadEvents(int count);

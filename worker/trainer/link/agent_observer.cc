@@ -45,6 +45,14 @@ void AgentObserver::OnStart(int64_t first, int64_t total, int64_t skipped_rows,
 }
 
 void AgentObserver::OnStep(const StepRecord& record) {
+  if (first_step_) {
+    first_step_ = false;
+    const auto since = std::chrono::steady_clock::now() - begin_;
+    VLM_LOG_INFO("first step done",
+                 {{"rank", rank_},
+                  {"step", record.step},
+                  {"ms_since_launch", std::chrono::duration<double, std::milli>(since).count()}});
+  }
   AddPhases(record.phases, &window_);
   window_samples_ += record.global_samples;
   window_tokens_ += record.global_tokens;

@@ -32,6 +32,8 @@ class AgentObserver : public Observer {
 
   AgentLink* const link_;
   const int rank_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  bool first_step_ = true;
   v1::PhaseSummary window_;
   int64_t window_samples_ = 0;  // Over all ranks.
   int64_t window_tokens_ = 0;

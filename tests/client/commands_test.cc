@@ -119,7 +119,7 @@ TEST_F(CommandsTest, TimeoutEndsWith124) {
 
 TEST_F(CommandsTest, HistoryIsPlottedAsSvgAndPng) {
   Seed({3.0, 1.5, 2.0});
-  for (const std::string file : {dir_ / "h.svg", dir_ / "h.png"}) {
+  for (const std::string& file : {dir_ / "h.svg", dir_ / "h.png"}) {
     EXPECT_EQ(Vlmctl({"plot", "history", "demo", "--out", file}).out, file + "\n");
     EXPECT_TRUE(std::ifstream(file).good());
   }

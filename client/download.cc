@@ -16,8 +16,6 @@
 namespace vlm::client {
 namespace {
 
-constexpr int kRetries = 5;
-
 // The file while it is being written; removed unless it was kept.
 class PartFile {
  public:
@@ -128,16 +126,14 @@ absl::StatusOr<v1::Checkpoint> Download(Session& session, const std::string& che
   PartFile file(path);
   RETURN_IF_ERROR(file.status());
   Transfer transfer;
-  for (int attempt = 0;; ++attempt) {
-    const int64_t before = transfer.offset;
+  while (true) {
     const grpc::Status status = ReadStream(session, stub, checkpoint_id, &file, &transfer);
     RETURN_IF_ERROR(transfer.local);
     if (status.ok()) break;
-    if (transfer.offset > before) attempt = 0;
-    if (status.error_code() != grpc::StatusCode::UNAVAILABLE || attempt >= kRetries) {
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE ||
+        !session.WaitForCoordinator(kRetryTime)) {
       return Annotate(session.Explain(status), absl::StrCat("checkpoint ", checkpoint_id));
     }
-    absl::SleepFor(absl::Milliseconds(100 << attempt));
   }
   const std::string hash = transfer.hash.Finish();
   if (hash != transfer.checkpoint.sha256()) {

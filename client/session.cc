@@ -17,7 +17,7 @@
 namespace vlm::client {
 namespace {
 
-constexpr int kRetries = 5;  // 0.1 + 0.2 + 0.4 + 0.8 + 1.6 s.
+constexpr absl::Duration kProbePause = absl::Milliseconds(100);
 
 absl::StatusOr<std::string> ReadAll(const std::string& path) {
   std::ifstream file(path);
@@ -172,11 +172,16 @@ absl::Status Session::Explain(const grpc::Status& status) const {
   return error;
 }
 
-bool Session::WaitToRetry(int attempt) const {
-  const absl::Duration wait = absl::Milliseconds(100 << std::min(attempt, kRetries));
-  if (attempt >= kRetries || absl::Now() + wait >= deadline_) return false;
-  absl::SleepFor(wait);
-  return true;
+bool Session::WaitForCoordinator(absl::Duration time) const {
+  const absl::Time end = std::min(deadline_, absl::Now() + time);
+  while (absl::Now() < end) {
+    const auto context = MakeContext(end - absl::Now());
+    context->set_wait_for_ready(true);
+    v1::GetStatusResponse response;
+    if (control_->GetStatus(context.get(), {}, &response).ok()) return true;
+    absl::SleepFor(std::min(kProbePause, end - absl::Now()));  // It is draining, say.
+  }
+  return false;
 }
 
 }  // namespace vlm::client

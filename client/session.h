@@ -33,6 +33,9 @@ struct Streams {
   int err_fd = -1;
 };
 
+// How long a change is tried again while the coordinator is away.
+inline constexpr absl::Duration kRetryTime = absl::Seconds(5);
+
 using ControlStub = v1::Control::StubInterface;
 
 class Session {
@@ -67,6 +70,9 @@ class Session {
   // A context with the deadline of unary calls, or of streams (only --timeout bounds those).
   std::unique_ptr<grpc::ClientContext> UnaryContext() const;
   std::unique_ptr<grpc::ClientContext> StreamContext() const;
+  // Waits until the coordinator answers a small question; false when the time ran out. Reconnecting
+  // has to happen inside a call: between calls nobody drives the connection.
+  bool WaitForCoordinator(absl::Duration time) const;
   // The same error, with what to do when nobody answers.
   absl::Status Explain(const grpc::Status& status) const;
 
@@ -89,13 +95,15 @@ class Session {
   absl::StatusOr<Response> Mutate(Method<Request, Response> method, const Request& request,
                                   grpc::Status* raw = nullptr) {
     ASSIGN_OR_RETURN(ControlStub * stub, Control());
-    for (int attempt = 0;; ++attempt) {
+    const absl::Time give_up = absl::Now() + kRetryTime;
+    while (true) {
       Response response;
       const auto context = UnaryContext();
       const grpc::Status status = (stub->*method)(context.get(), request, &response);
       if (raw != nullptr) *raw = status;
       if (status.ok()) return response;
-      if (status.error_code() != grpc::StatusCode::UNAVAILABLE || !WaitToRetry(attempt)) {
+      if (status.error_code() != grpc::StatusCode::UNAVAILABLE ||
+          !WaitForCoordinator(give_up - absl::Now())) {
         return Explain(status);
       }
     }
@@ -104,7 +112,6 @@ class Session {
  private:
   explicit Session(const Streams& streams) : streams_(streams) {}
   absl::Status Connect();
-  bool WaitToRetry(int attempt) const;  // False: enough.
 
   Streams streams_;
   Globals globals_;

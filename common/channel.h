@@ -19,9 +19,9 @@ inline constexpr absl::Duration kUnaryDeadline = absl::Seconds(20);
 inline constexpr absl::Duration kProbeDeadline = absl::Seconds(2);
 
 // `address` is HOST:PORT or unix:PATH; plaintext without credentials.
-std::shared_ptr<grpc::Channel> MakeChannel(
-    const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials =
-                                    grpc::InsecureChannelCredentials());
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
+                                           const std::shared_ptr<grpc::ChannelCredentials>&
+                                               credentials = grpc::InsecureChannelCredentials());
 // The same keepalive and size settings for a server, plus a bound on its threads.
 void ConfigureServer(grpc::ServerBuilder& builder, int max_threads);
 

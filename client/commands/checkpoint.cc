@@ -49,7 +49,8 @@ struct GenerateArgs {
   std::string checkpoint;
   std::string image;
   std::string prompt;
-  int max_tokens = 0;
+  int max_new = 0;
+  int top_k = -1;
   double temperature = -1;
   int64_t seed = -1;
 };
@@ -68,9 +69,8 @@ Result Generate(Session& session, const GenerateArgs& args) {
   }
   std::vector<std::string> argv = {trainer,   "--generate", "--ckpt",   file,
                                    "--image", args.image,   "--prompt", args.prompt};
-  if (args.max_tokens > 0) {
-    argv.insert(argv.end(), {"--max-tokens", absl::StrCat(args.max_tokens)});
-  }
+  if (args.max_new > 0) argv.insert(argv.end(), {"--max-new", absl::StrCat(args.max_new)});
+  if (args.top_k >= 0) argv.insert(argv.end(), {"--top-k", absl::StrCat(args.top_k)});
   if (args.temperature >= 0) {
     argv.insert(argv.end(), {"--temperature", absl::StrCat(args.temperature)});
   }
@@ -110,8 +110,10 @@ void AddCheckpointCommands(Cli& cli) {
       ->required()
       ->check(CLI::ExistingFile);
   command->add_option("--prompt", generate->prompt, "Text that the caption starts with [none]");
-  command->add_option("--max-tokens", generate->max_tokens, "Longest continuation [the trainer's]")
-      ->check(CLI::Range(1, 100'000));
+  command->add_option("--max-new", generate->max_new, "Characters to add at most")
+      ->check(CLI::Range(1, 999));
+  command->add_option("--top-k", generate->top_k, "Choose among the K likeliest; 0 = all")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--temperature", generate->temperature, "0: always the likeliest character")
       ->check(CLI::Range(0.0, 100.0));
   command->add_option("--seed", generate->seed, "Of the draws")->check(CLI::NonNegativeNumber);

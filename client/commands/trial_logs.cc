@@ -12,7 +12,8 @@
 namespace vlm::client {
 namespace {
 
-constexpr int kRetries = 60;
+constexpr absl::Duration kPatience = absl::Minutes(5);
+constexpr absl::Duration kPiece = absl::Milliseconds(500);
 
 struct LogArgs {
   std::string trial;
@@ -89,18 +90,20 @@ Result Logs(Session& session, const LogArgs& args) {
   request.set_follow(args.follow);
   ASSIGN_OR_RETURN(ControlStub * stub, session.Control());
   CatchInterrupts();
-  for (int failures = 0;; ++failures) {
+  while (true) {
     bool got_any = false;
     const grpc::Status status = ReadOnce(session, stub, args, &request, &got_any);
     if (Interrupted()) return kInterrupted;
     if (status.ok()) return kDone;
-    if (got_any) failures = 0;
     const bool heals = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
                        status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
     const bool began = got_any || request.after_sequence() > 0;
-    if (!args.follow || !heals || !began || failures >= kRetries) return session.Explain(status);
-    absl::SleepFor(
-        std::min(absl::Seconds(2), absl::Milliseconds(100) * (1 << std::min(failures, 5))));
+    if (!args.follow || !heals || !began) return session.Explain(status);
+    const absl::Time give_up = absl::Now() + kPatience;
+    while (!session.WaitForCoordinator(kPiece)) {
+      if (Interrupted()) return kInterrupted;
+      if (absl::Now() > give_up) return session.Explain(status);
+    }
   }
 }
 

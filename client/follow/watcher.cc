@@ -5,8 +5,8 @@
 namespace vlm::client {
 namespace {
 
-constexpr absl::Duration kFirstWait = absl::Milliseconds(100);
-constexpr absl::Duration kLongestWait = absl::Seconds(2);
+constexpr absl::Duration kPause = absl::Milliseconds(100);
+constexpr absl::Duration kPiece = absl::Milliseconds(500);
 
 // Whether the same watch may work a moment later.
 bool MayHeal(grpc::StatusCode code) {
@@ -89,25 +89,29 @@ void Watcher::Finish(absl::Status status) {
   changed_.NotifyAll();
 }
 
+// Waits for the coordinator in small pieces, so that the destructor does not wait long.
+bool Watcher::Reachable() {
+  while (absl::Now() - away_since_ <= patience_) {
+    if (session_.WaitForCoordinator(kPiece)) return true;
+    MutexLock lock(mutex_);
+    if (ending_) return false;
+  }
+  return false;
+}
+
 void Watcher::Run() {
-  absl::Duration wait = kFirstWait;
   away_since_ = absl::InfiniteFuture();
   while (true) {
     const grpc::Status status = ReadStream();
-    if (away_since_ == absl::InfiniteFuture()) {
-      away_since_ = absl::Now();
-      wait = kFirstWait;
-    }
-    if (!MayHeal(status.error_code()) || absl::Now() - away_since_ > patience_) {
-      return Finish(session_.Explain(status));
-    }
+    if (away_since_ == absl::InfiniteFuture()) away_since_ = absl::Now();
+    if (!MayHeal(status.error_code())) return Finish(session_.Explain(status));
     {
       MutexLock lock(mutex_);
       reconnecting_ = status.error_code() == grpc::StatusCode::UNAVAILABLE;
       changed_.NotifyAll();
     }
-    if (!Pause(wait)) return;
-    wait = std::min(wait * 2, kLongestWait);
+    if (!Pause(kPause)) return;
+    if (!Reachable()) return Finish(session_.Explain(status));
   }
 }
 

@@ -39,6 +39,7 @@ class Watcher {
   void Run();
   grpc::Status ReadStream();
   bool Pause(absl::Duration time);  // False: ending.
+  bool Reachable();
   void Finish(absl::Status status);
 
   Session& session_;

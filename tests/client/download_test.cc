@@ -77,6 +77,23 @@ TEST_F(DownloadTest, DamagedBytesAreNotKept) {
   EXPECT_FALSE(std::ifstream(dir_ / "x.safetensors").good());
 }
 
+TEST_F(DownloadTest, GenerateHandsTheTrainerAVerifiedCopy) {
+  std::filesystem::copy_file(vlm::testing::Binary("vlmctl"), dir_ / "vlmctl");
+  Write("vlm-trainer", "#!/bin/sh\nprintf '<%s>' \"$@\"\necho\n");
+  chmod((dir_ / "vlm-trainer").c_str(), 0755);
+  const std::string image = Write("i.png", "x");
+  auto process = *vlm::testing::Process::Start({dir_ / "vlmctl", "--addr", addr_, "generate",
+                                                "--ckpt", "demo/0", "--image", image, "--prompt",
+                                                "a \"b\" c", "--max-new", "7"});
+  ASSERT_EQ(process->Wait().value_or(-1), 0) << process->Stderr();
+  const std::string cached =
+      dir_ / ("cache/vlmctl/checkpoints/" + id_ + "-" +
+              Sha256(std::string(3 << 20, 'w')).substr(0, 16) + ".safetensors");
+  EXPECT_EQ(process->Stdout(), "<--generate><--ckpt><" + cached + "><--image><" + image +
+                                   "><--prompt><a \"b\" c><--max-new><7>\n");
+  EXPECT_EQ(*Sha256File(cached), Sha256(std::string(3 << 20, 'w')));
+}
+
 TEST_F(DownloadTest, AFolderThatCannotBeWrittenIsNamed) {
   const Ran ran = Vlmctl({"ckpt", "pull", id_, "--out", "/proc/x.safetensors"});
   EXPECT_NE(ran.code, 0);

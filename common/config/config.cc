@@ -9,6 +9,29 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 
 namespace vlm::config {
+namespace {
+
+// Position of the first byte that is no UTF-8 (nor a surrogate, nor beyond U+10FFFF); npos = none.
+size_t FirstNonUtf8(absl::string_view text) {
+  size_t i = 0;
+  while (i < text.size()) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (length == 0 || lead > 0xf4 || i + length > text.size()) return i;
+    uint32_t code = length == 1 ? lead : lead & (0xff >> (length + 1));
+    for (size_t k = 1; k < length; ++k) {
+      const auto byte = static_cast<unsigned char>(text[i + k]);
+      if ((byte & 0xc0) != 0x80) return i;
+      code = code << 6 | (byte & 0x3f);
+    }
+    const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
+    if (overlong || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff) return i;
+    i += length;
+  }
+  return absl::string_view::npos;
+}
+
+}  // namespace
 
 bool LoadResult::ok() const {
   return std::all_of(issues.begin(), issues.end(),
@@ -28,12 +51,21 @@ LoadResult Load(absl::string_view text, const std::string& path,
     issue.set_suggestion(suggestion);
     result.issues.push_back(std::move(issue));
   };
+  result.spec.mutable_train()->mutable_tracking();  // Present although both its keys are unset.
   for (const Key& key : Keys()) {
     if (*key.fallback != '\0') SetFromText(key, key.fallback, &result.spec);
   }
   if (text.size() > kMaxConfigBytes) {
     fail(0, 0, absl::StrCat("the file has ", text.size(), " bytes; at most ", kMaxConfigBytes),
          "is it a configuration?");
+    return result;
+  }
+  if (const size_t bad = FirstNonUtf8(text); bad != absl::string_view::npos) {
+    const absl::string_view before = text.substr(0, bad);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const size_t start = before.rfind('\n') == absl::string_view::npos ? 0 : before.rfind('\n') + 1;
+    fail(static_cast<int>(line), static_cast<int>(bad - start) + 1, "a byte here is not UTF-8",
+         "save the file as UTF-8");
     return result;
   }
   Reader reader(path, &result, strict);

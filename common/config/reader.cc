@@ -115,8 +115,8 @@ void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAM
 void Reader::ReadScalar(const Key& key, const YAML::Node& value) {
   if (value.IsNull() || (value.IsScalar() && value.Scalar().empty() && value.Tag() != "!")) {
     if (!key.nullable) {
-      Issue(value, key.name, "has no value", "give it one, or remove the line for the default");
-      return;
+      return IssueAt(seen_[key.name], key.name, "has no value",
+                     "give it one, or remove the line for the default");
     }
     const Place place = Resolve(key, &result_->spec);
     place.message->GetReflection()->ClearField(place.message, place.field);

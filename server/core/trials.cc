@@ -171,9 +171,10 @@ Core::Result Core::EnqueueTrial(const v1::EnqueueTrialRequest& request) {
     params.push_back(std::move(param));
   }
   if (known != static_cast<size_t>(request.params().size())) {
-    for (const auto& [name, value] : request.params()) {
+    for (const auto& item : request.params()) {
+      const std::string& name = item.first;
       if (std::none_of(params.begin(), params.end(),
-                       [&](const v1::Param& p) { return p.name() == name; })) {
+                       [&name](const v1::Param& p) { return p.name() == name; })) {
         return absl::InvalidArgumentError(
             absl::StrCat("\"", name, "\" is not in the study's search space"));
       }

@@ -12,7 +12,7 @@ namespace vlm::storage {
 namespace {
 
 constexpr int64_t kKeptEvents = 100'000;
-constexpr int64_t kKeptRequestSeconds = 24 * 3600;
+constexpr int64_t kKeptRequestSeconds = int64_t{24} * 3600;
 
 // What only the recent past needs: events for the resumption of a watch, answers for repetition.
 void DropOldRows(Connection& c) {

@@ -34,6 +34,12 @@ test: build ## Build and run every test (LABELS=unit for some)
 test-peers: build ## Tests against the real Optuna, dashboard and PyTorch from PyPI
 	@scripts/test.sh release peers
 
+.PHONY: test-torch
+test-torch: deps ## Tests of the model against PyTorch itself (fetches 5.5 GB once)
+	@scripts/deps/peers-torch.sh >/dev/null
+	@scripts/build.sh release $(JOBS)
+	@scripts/test.sh release peers-torch
+
 .PHONY: test-asan
 test-asan: deps ## Address and undefined-behaviour sanitizers over everything without LibTorch
 	@scripts/build.sh asan $(JOBS)

@@ -182,6 +182,11 @@ void Core::RefreshSlots(WorkerRecord& worker) {
 
 void Core::OnBeat(WorkerRecord& worker, const v1::Beat& beat) {
   *worker.worker.mutable_last_beat_time() = ToProto(now_.wall);
+  if (beat.draining() && worker.worker.state() == v1::WORKER_STATE_ATTACHED) {
+    worker.worker.set_state(v1::WORKER_STATE_DRAINING);
+    worker.worker.set_reason("it is about to leave");
+    out_->batch.push_back(PutWorker{worker.worker});
+  }
   std::vector<v1::Fenced> fenced;
   RenewLeases(worker, beat.leases(), &fenced);
   for (v1::Fenced& f : fenced) {
@@ -203,7 +208,9 @@ void Core::OnOfferReply(WorkerRecord& worker, const v1::OfferReply& reply) {
                   [&](const NodeRecord& node) { return node.worker_id == worker_id; });
   if (!asked) return;
   if (!reply.accepted()) {
-    EndAttempt(*attempt, v1::ATTEMPT_STATE_FAILED, v1::FAILURE_CLASS_INFRA,
+    const bool leaving = worker.worker.state() == v1::WORKER_STATE_DRAINING;
+    EndAttempt(*attempt, leaving ? v1::ATTEMPT_STATE_PREEMPTED : v1::ATTEMPT_STATE_FAILED,
+               leaving ? v1::FAILURE_CLASS_PREEMPTED : v1::FAILURE_CLASS_INFRA,
                absl::StrCat("worker ", worker.worker.name(), " refused: ", reply.reason()));
     return;
   }

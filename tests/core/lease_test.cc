@@ -134,6 +134,27 @@ TEST_F(LeaseTest, GoodbyePreemptsAtNoCost) {
   EXPECT_EQ(Trial("a/0").attempts(0).state(), v1::ATTEMPT_STATE_PREEMPTED);
 }
 
+TEST_F(LeaseTest, NothingIsPlacedOnAWorkerThatIsAboutToLeave) {
+  const SessionId one = Attach("w1", 1);
+  v1::WorkerMessage message;
+  message.mutable_beat()->set_draining(true);
+  Send(one, message);
+  ASSERT_TRUE(Submit("a", Spec(1)).ok());
+  EXPECT_TRUE(TakeOffers(one).empty());
+}
+
+TEST_F(LeaseTest, RefusalOfALeavingWorkerCostsNothing) {
+  const SessionId one = Attach("w1", 1);
+  ASSERT_TRUE(Submit("a", Spec(1)).ok());
+  const auto offers = TakeOffers(one);
+  ASSERT_EQ(offers.size(), 1u);
+  v1::WorkerMessage message;
+  message.mutable_beat()->set_draining(true);
+  Send(one, message);
+  Refuse(one, offers[0], "the worker is leaving");
+  EXPECT_EQ(Trial("a/0").attempts(0).state(), v1::ATTEMPT_STATE_PREEMPTED);
+}
+
 TEST_F(LeaseTest, ALostNodeEndsTheWholeGang) {
   const SessionId one = Attach("w1", 1);
   Attach("w2", 1);

@@ -70,10 +70,10 @@ Process& ClusterTest::StartWorker(const std::string& name, int slots, Process::E
 void ClusterTest::KillWorker(const std::string& name) { workers_.at(name)->Kill(); }
 
 void ClusterTest::Submit(const std::string& plan, int n_trials,
-                         const std::vector<std::string>& overrides) {
+                         const std::vector<std::string>& overrides, const std::string& study) {
   v1::SubmitRequest request;
   request.set_request_id(NewUuid());
-  request.set_name("s");
+  request.set_name(study);
   request.set_config_text(absl::StrCat(
       "input_path: /fake/", plan, "\nhyperparameter_tuning: true\nn_trials: ", n_trials,
       "\nstudy:\n  search_space: {learning_rate: {type: float, low: 0.001, high: 0.1}}\n"
@@ -84,17 +84,17 @@ void ClusterTest::Submit(const std::string& plan, int n_trials,
   ASSERT_TRUE(status.ok()) << status.error_message();
 }
 
-v1::Study ClusterTest::GetStudy() {
+v1::Study ClusterTest::GetStudy(const std::string& study) {
   v1::GetStudyRequest request;
-  request.set_study("s");
+  request.set_study(study);
   v1::GetStudyResponse response;
   (void)control().GetStudy(MakeContext().get(), request, &response);
   return response.study();
 }
 
-v1::Trial ClusterTest::GetTrial(int number) {
+v1::Trial ClusterTest::GetTrial(int number, const std::string& study) {
   v1::GetTrialRequest request;
-  request.set_trial(absl::StrCat("s/", number));
+  request.set_trial(absl::StrCat(study, "/", number));
   v1::GetTrialResponse response;
   (void)control().GetTrial(MakeContext().get(), request, &response);
   return response.trial();
@@ -108,15 +108,15 @@ std::vector<v1::Trial> ClusterTest::Trials() {
   return {response.trials().begin(), response.trials().end()};
 }
 
-v1::Study ClusterTest::WaitForEnd(absl::Duration timeout) {
+v1::Study ClusterTest::WaitForEnd(absl::Duration timeout, const std::string& name) {
   v1::Study study;
   const bool ended = Eventually(timeout, [&] {
-    study = GetStudy();
+    study = GetStudy(name);
     return study.state() >= v1::STUDY_STATE_COMPLETED;
   });
   EXPECT_TRUE(ended) << study.DebugString() << coordinator_->Stderr();
-  for (const auto& [name, worker] : workers_) {
-    if (!ended) ADD_FAILURE() << name << ":\n" << worker->Stderr();
+  for (const auto& [worker_name, worker] : workers_) {
+    if (!ended) ADD_FAILURE() << worker_name << ":\n" << worker->Stderr();
   }
   return study;
 }

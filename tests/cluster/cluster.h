@@ -35,13 +35,13 @@ class ClusterTest : public ::testing::Test {
 
   // Submits a study of `n_trials` whose trials follow `plan` (see fake_trainer.cc). `overrides` are
   // as those of vlmctl --set.
-  void Submit(const std::string& plan, int n_trials,
-              const std::vector<std::string>& overrides = {});
-  v1::Study GetStudy();
-  v1::Trial GetTrial(int number);
+  void Submit(const std::string& plan, int n_trials, const std::vector<std::string>& overrides = {},
+              const std::string& study = "s");
+  v1::Study GetStudy(const std::string& study = "s");
+  v1::Trial GetTrial(int number, const std::string& study = "s");
   std::vector<v1::Trial> Trials();
   // Waits for an end state of the study.
-  v1::Study WaitForEnd(absl::Duration timeout = absl::Seconds(60));
+  v1::Study WaitForEnd(absl::Duration timeout = absl::Seconds(60), const std::string& study = "s");
   // Waits until the trial has reported at least `step` steps.
   bool WaitForStep(int number, int64_t step, absl::Duration timeout = absl::Seconds(30));
   void StopTrial(int number);

@@ -1,6 +1,8 @@
 // Orders to running trainers: stop, prune, leave.
 #include <signal.h>
 
+#include <filesystem>
+
 #include "tests/cluster/cluster.h"
 
 namespace vlm::testing {
@@ -46,6 +48,7 @@ TEST_F(OrdersTest, LeavingWorkerPreemptsAndItsTrialGoesOnElsewhere) {
   ASSERT_TRUE(exit.ok()) << a.Stderr();
   EXPECT_EQ(*exit, 0);
   EXPECT_TRUE(TrainerPids().empty());
+  EXPECT_TRUE(std::filesystem::is_empty(WorkDir("a") + "/spool"));
   StartWorker("b", 1);
 
   EXPECT_EQ(WaitForEnd().state(), v1::STUDY_STATE_COMPLETED);
@@ -54,6 +57,19 @@ TEST_F(OrdersTest, LeavingWorkerPreemptsAndItsTrialGoesOnElsewhere) {
   EXPECT_EQ(trial.attempts(0).state(), v1::ATTEMPT_STATE_PREEMPTED);
   EXPECT_THAT(trial.attempts(1).resumed_from(), HasSubstr("ckpt-1-"));
   EXPECT_THAT(Logs(0), Contains(Property(&v1::LogLine::text, HasSubstr("resumed at step "))));
+}
+
+TEST_F(OrdersTest, LeavingWorkerIsOfferedNothingMore) {
+  Process& a = StartWorker("a", 2);
+  Submit("steps=100000,sleep_ms=5,deaf=1", 1);
+  ASSERT_TRUE(WaitForStep(0, 3));
+  a.Signal(SIGTERM);
+  ASSERT_TRUE(Eventually(absl::Seconds(5),
+                         [&] { return Workers().at(0).state() == v1::WORKER_STATE_DRAINING; }));
+  Submit("steps=10", 1, {}, "second");
+  StartWorker("b", 1);
+  EXPECT_EQ(WaitForEnd(absl::Seconds(20), "second").state(), v1::STUDY_STATE_COMPLETED);
+  EXPECT_EQ(GetTrial(0, "second").attempts_size(), 1);
 }
 
 TEST_F(OrdersTest, IdleWorkerLeavesAtOnce) {

@@ -107,6 +107,8 @@ v1::Beat Agent::MakeBeat() {
   beat.set_free_memory_bytes(FreeMemoryBytes());
   beat.set_free_disk_bytes(FreeDiskBytes(dir_.path()));
   beat.set_load_average(LoadAverage());
+  MutexLock lock(mutex_);
+  beat.set_draining(draining_);
   return beat;
 }
 

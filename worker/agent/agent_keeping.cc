@@ -152,7 +152,9 @@ void Agent::Drain(const std::string& reason, const std::function<bool()>& hurry)
   for (const auto& delivery : deliveries) {
     if (connection_.up()) (void)delivery->WaitDelivered(last - RealClock().Monotonic());
   }
-  session_->Leave(reason, kGoodbyeLimit);
+  // Without a coordinator the spools stay: the next agent here delivers them.
+  if (!session_->Leave(reason, kGoodbyeLimit)) return;
+  for (const auto& delivery : deliveries) delivery->spool().Remove();
 }
 
 }  // namespace vlm::agent

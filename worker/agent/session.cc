@@ -56,6 +56,7 @@ void Session::Run() {
     ever_attached = ever_attached || attached;
     MutexLock lock(mutex_);
     attached_ = false;
+    if (leaving_) last_end_ = status;
     changed_.NotifyAll();
     if (stop_ || leaving_) return;
     const bool early = !ever_attached && Now() - started < kDuplicateGrace;
@@ -202,12 +203,12 @@ void Session::CheckSilence() {
   mutex_.Lock();
 }
 
-void Session::Leave(const std::string& reason, absl::Duration timeout) {
+bool Session::Leave(const std::string& reason, absl::Duration timeout) {
   {
     MutexLock lock(mutex_);
     leaving_ = true;
     changed_.NotifyAll();
-    if (!attached_) return;
+    if (!attached_) return false;
   }
   v1::WorkerMessage message;
   message.mutable_goodbye()->set_reason(reason);
@@ -219,7 +220,8 @@ void Session::Leave(const std::string& reason, absl::Duration timeout) {
   // The coordinator ends the stream when it has read everything.
   const absl::Duration end = Now() + timeout;
   MutexLock lock(mutex_);
-  while (attached_ && Now() < end) changed_.WaitFor(mutex_, end - Now());
+  while (!last_end_.has_value() && Now() < end) changed_.WaitFor(mutex_, end - Now());
+  return last_end_.has_value() && last_end_->ok();
 }
 
 }  // namespace vlm::agent

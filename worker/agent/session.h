@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -38,9 +39,9 @@ class Session {
   Session(std::string address, Connection* connection, SessionHandler* handler);
   ~Session();
 
-  // Says Goodbye and ends the stream, if there is one; waits for the coordinator to take it, but no
-  // longer than `timeout`.
-  void Leave(const std::string& reason, absl::Duration timeout);
+  // Says Goodbye and ends the stream, if there is one. True: the coordinator has taken it within
+  // `timeout`.
+  bool Leave(const std::string& reason, absl::Duration timeout);
   // A beat now, not at the next interval.
   void BeatNow();
 
@@ -70,6 +71,7 @@ class Session {
   bool beat_now_ ABSL_GUARDED_BY(mutex_) = false;
   bool away_told_ ABSL_GUARDED_BY(mutex_) = false;
   bool leaving_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> last_end_ ABSL_GUARDED_BY(mutex_);  // Of the last stream, leaving.
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration heard_ ABSL_GUARDED_BY(mutex_);  // Monotonic time of the last sign of life.
   int64_t beat_sequence_ ABSL_GUARDED_BY(mutex_) = 0;

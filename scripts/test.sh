@@ -9,6 +9,10 @@ args=(--test-dir "build/$preset" --output-on-failure --no-tests=error --output-j
 [ -n "$labels" ] && args+=(-L "$labels")
 [ "$preset" = tsan ] && export TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1"
 [ "$preset" = asan ] && export ASAN_OPTIONS="detect_leaks=1" UBSAN_OPTIONS="print_stacktrace=1"
+# The tests against Optuna need it installed; without a network they say so themselves.
+if [ "$preset" = release ] && { [ -z "$labels" ] || [[ $labels == *peers* ]]; }; then
+  scripts/deps/peers.sh >/dev/null || true
+fi
 rm -f "build/$preset/junit.xml"
 ctest "${args[@]}"
 code=$?

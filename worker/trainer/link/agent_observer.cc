@@ -34,6 +34,7 @@ void AddPoint(v1::Report* report, absl::string_view name, int64_t step, double v
 
 void AgentObserver::OnStart(int64_t first, int64_t total, int64_t skipped_rows,
                             int64_t cut_captions) {
+  started_ = Clock::now();
   link_->Update(
       [&](v1::Report* report) {
         report->set_last_step(first);
@@ -45,14 +46,7 @@ void AgentObserver::OnStart(int64_t first, int64_t total, int64_t skipped_rows,
 }
 
 void AgentObserver::OnStep(const StepRecord& record) {
-  if (first_step_) {
-    first_step_ = false;
-    const auto since = std::chrono::steady_clock::now() - begin_;
-    VLM_LOG_INFO("first step done",
-                 {{"rank", rank_},
-                  {"step", record.step},
-                  {"ms_since_launch", std::chrono::duration<double, std::milli>(since).count()}});
-  }
+  if (first_step_) LogFirstStep(record);
   AddPhases(record.phases, &window_);
   window_samples_ += record.global_samples;
   window_tokens_ += record.global_tokens;
@@ -75,6 +69,21 @@ void AgentObserver::OnStep(const StepRecord& record) {
         if (validated || window_.wall_ms() >= kWindowMs) CloseWindow(report);
       },
       /*urgent=*/validated && rank_ == 0);
+}
+
+// How fast a granted trial trains is a promise; this line says where the time went.
+void AgentObserver::LogFirstStep(const StepRecord& record) {
+  first_step_ = false;
+  const std::chrono::duration<double, std::milli> since = Clock::now() - begin_;
+  const std::chrono::duration<double, std::milli> setup = started_ - begin_;
+  VLM_LOG_INFO("first step done", {{"rank", rank_},
+                                   {"step", record.step},
+                                   {"ms_since_launch", since.count()},
+                                   {"setup_ms", setup.count()},
+                                   {"data_ms", record.phases.data_wait_ms()},
+                                   {"forward_ms", record.phases.forward_ms()},
+                                   {"backward_ms", record.phases.backward_ms()},
+                                   {"optimizer_ms", record.phases.optimizer_ms()}});
 }
 
 void AgentObserver::CloseWindow(v1::Report* report) {

@@ -28,11 +28,14 @@ class AgentObserver : public Observer {
   static constexpr double kWindowMs = 1000;
 
  private:
+  using Clock = std::chrono::steady_clock;
+  void LogFirstStep(const StepRecord& record);
   void CloseWindow(v1::Report* report);
 
   AgentLink* const link_;
   const int rank_;
-  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  const Clock::time_point begin_ = Clock::now();
+  Clock::time_point started_ = begin_;  // Set-up was done.
   bool first_step_ = true;
   v1::PhaseSummary window_;
   int64_t window_samples_ = 0;  // Over all ranks.

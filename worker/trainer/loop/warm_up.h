@@ -4,8 +4,9 @@
 
 namespace vlm::trainer {
 
-// Trains a tiny model for two steps and throws it away; some 100 ms. Leaves the default generator
-// used, which SetUp seeds anew. Never throws: a machine that cannot do it will say so in the trial.
+// Trains a tiny model for a step in each precision and throws it away; some 100 ms. Leaves the
+// default generator used, which SetUp seeds anew. Never throws: a machine that cannot do it will
+// say so in the trial.
 void WarmUp();
 
 // Opens the CUDA plugin if a driver is there; must come before anything else of LibTorch. Returns

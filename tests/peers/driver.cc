@@ -1,10 +1,12 @@
 // Plays people and a worker for tests/peers/optuna_test.py: submits a study to the coordinator at
 // argv[1], ends trials in every way there is, leaves one running, says "ready", and then reports
 // one more value of it for each line it reads.
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <limits>
+#include <thread>
 
 #include "tests/contract/coordinator_fixture.h"
 
@@ -64,6 +66,18 @@ int Run(const std::string& address) {
   worker.Accept(running);
   worker.Receive();
   worker.Report(WithValue(worker, running, 1, 0.6));
+  // From here on the main thread only reports; the lease is kept by beats.
+  std::atomic<bool> ending = false;
+  std::thread beats([&] {
+    v1::WorkerMessage beat;
+    beat.mutable_beat()->add_leases()->set_attempt_id(running.attempt_id());
+    beat.mutable_beat()->mutable_leases(0)->set_epoch(running.epoch());
+    while (!ending) {
+      worker.Send(beat);
+      worker.Receive();
+      absl::SleepFor(absl::Milliseconds(200));
+    }
+  });
   std::printf("ready\n");
   std::fflush(stdout);
   std::string line;
@@ -72,6 +86,8 @@ int Run(const std::string& address) {
     std::printf("reported\n");
     std::fflush(stdout);
   }
+  ending = true;
+  beats.join();
   return 0;
 }
 

@@ -1,0 +1,126 @@
+// Pruners against tables worked out by hand from Optuna's rule.
+#include "server/search/pruner.h"
+
+#include <cmath>
+
+#include "gtest/gtest.h"
+
+namespace vlm::search {
+namespace {
+
+using Values = absl::btree_map<int64_t, double>;
+
+class PrunerTest : public ::testing::Test {
+ protected:
+  PrunerTest() {
+    config_.set_name("median");
+    config_.set_n_startup_trials(1);
+    config_.set_interval_steps(1);
+    config_.set_n_min_trials(1);
+  }
+  void Add(v1::TrialState state, Values values) {
+    TrialView& trial = trials_.emplace_back();
+    trial.number = static_cast<int64_t>(trials_.size()) - 1;
+    trial.state = state;
+    trial.intermediate_values = std::move(values);
+  }
+  // Whether a trial with these reports should end.
+  bool Prunes(Values values) {
+    Add(v1::TRIAL_STATE_RUNNING, std::move(values));
+    auto pruner = MakePruner(config_);
+    EXPECT_TRUE(pruner.ok()) << pruner.status();
+    const bool prune = (*pruner)->ShouldPrune({"s", {direction_}, &trials_}, trials_.back().number);
+    trials_.pop_back();
+    return prune;
+  }
+  void AddThree() {
+    for (double value : {1.0, 2.0, 3.0}) Add(v1::TRIAL_STATE_COMPLETE, {{5, value}});
+  }
+
+  v1::PrunerConfig config_;
+  v1::Direction direction_ = v1::DIRECTION_MINIMIZE;
+  std::vector<TrialView> trials_;
+};
+
+TEST_F(PrunerTest, WithoutReportsOrCompleteTrialsNothingIsPruned) {
+  EXPECT_FALSE(Prunes({}));
+  EXPECT_FALSE(Prunes({{5, 100}}));
+}
+
+TEST_F(PrunerTest, TheBestOwnValueIsComparedWithTheMedianStrictly) {
+  AddThree();
+  EXPECT_TRUE(Prunes({{5, 2.5}}));
+  EXPECT_FALSE(Prunes({{5, 2.0}}));
+  EXPECT_FALSE(Prunes({{1, 0.5}, {5, 100}}));
+}
+
+TEST_F(PrunerTest, MaximizeTurnsTheComparisonAround) {
+  direction_ = v1::DIRECTION_MAXIMIZE;
+  AddThree();
+  EXPECT_TRUE(Prunes({{5, 1.5}}));
+  EXPECT_FALSE(Prunes({{5, 2.5}}));
+}
+
+TEST_F(PrunerTest, TooFewCompleteTrialsPruneNothing) {
+  config_.set_n_startup_trials(4);
+  AddThree();
+  EXPECT_FALSE(Prunes({{5, 100}}));
+}
+
+TEST_F(PrunerTest, WarmupStepsAreLeftAlone) {
+  config_.set_n_warmup_steps(6);
+  AddThree();
+  EXPECT_FALSE(Prunes({{5, 100}}));
+}
+
+TEST_F(PrunerTest, OnlyTheFirstReportOfAnIntervalIsJudged) {
+  config_.set_interval_steps(4);
+  for (int64_t step : {4, 5, 8}) Add(v1::TRIAL_STATE_COMPLETE, {{step, 1.0}});
+  EXPECT_TRUE(Prunes({{4, 9}}));
+  EXPECT_FALSE(Prunes({{4, 9}, {5, 9}}));
+  EXPECT_TRUE(Prunes({{5, 9}, {8, 9}}));
+}
+
+TEST_F(PrunerTest, StepsThatNobodyReportedAreNotJudged) {
+  AddThree();
+  EXPECT_FALSE(Prunes({{6, 100}}));
+}
+
+TEST_F(PrunerTest, NanOfOthersIsIgnoredAndOnlyNanOfOnesOwnPrunes) {
+  AddThree();
+  Add(v1::TRIAL_STATE_COMPLETE, {{5, NAN}});
+  EXPECT_TRUE(Prunes({{5, NAN}}));
+  EXPECT_FALSE(Prunes({{4, 1.0}, {5, NAN}}));
+  EXPECT_TRUE(Prunes({{5, 2.5}}));
+}
+
+TEST_F(PrunerTest, PrunedAndFailedTrialsAreNoMeasure) {
+  Add(v1::TRIAL_STATE_COMPLETE, {{5, 10.0}});
+  Add(v1::TRIAL_STATE_PRUNED, {{5, 1.0}});
+  Add(v1::TRIAL_STATE_FAIL, {{5, 1.0}});
+  EXPECT_FALSE(Prunes({{5, 9.0}}));
+}
+
+TEST_F(PrunerTest, PercentilesAreInterpolatedLinearly) {
+  config_.set_name("percentile");
+  config_.set_percentile(25);
+  AddThree();  // The 25th percentile of 1, 2, 3 is 1.5.
+  EXPECT_TRUE(Prunes({{5, 1.51}}));
+  EXPECT_FALSE(Prunes({{5, 1.5}}));
+}
+
+TEST_F(PrunerTest, SeveralObjectivesAreNotPruned) {
+  AddThree();
+  Add(v1::TRIAL_STATE_RUNNING, {{5, 100}});
+  auto pruner = *MakePruner(config_);
+  EXPECT_FALSE(pruner->ShouldPrune({"s", {direction_, direction_}, &trials_}, 3));
+}
+
+TEST_F(PrunerTest, AnUnknownPrunerIsNamedWithTheKnownOnes) {
+  config_.set_name("medain");
+  EXPECT_NE(MakePruner(config_).status().message().find("median, percentile, none"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace vlm::search

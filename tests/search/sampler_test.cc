@@ -1,0 +1,129 @@
+// What every sampler promises: values in range, state that carries over, order.
+#include "server/search/sampler.h"
+
+#include <cmath>
+#include <limits>
+
+#include "gtest/gtest.h"
+
+namespace vlm::search {
+namespace {
+
+v1::Distribution IntRange(int64_t low, int64_t high) {
+  v1::Distribution distribution;
+  distribution.mutable_int_distribution()->set_low(low);
+  distribution.mutable_int_distribution()->set_high(high);
+  return distribution;
+}
+
+Space SomeSpace() {
+  Space space(3);
+  space[0].set_name("z");
+  space[0].mutable_distribution()->mutable_float_distribution()->set_low(1e-5);
+  space[0].mutable_distribution()->mutable_float_distribution()->set_high(1);
+  space[0].mutable_distribution()->mutable_float_distribution()->set_log(true);
+  space[1].set_name("fixed");
+  *space[1].mutable_distribution() = IntRange(7, 7);
+  space[2].set_name("a");
+  for (const char* choice : {"x", "y"}) {
+    space[2]
+        .mutable_distribution()
+        ->mutable_categorical_distribution()
+        ->add_choices()
+        ->set_string_value(choice);
+  }
+  return space;
+}
+
+class SamplerTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  std::unique_ptr<Sampler> Make(uint32_t seed) const {
+    v1::SamplerConfig config;
+    config.set_name(GetParam());
+    config.set_n_startup_trials(5);
+    config.set_n_ei_candidates(24);
+    return *MakeSampler(config, seed);
+  }
+  // Suggests, and ends the trial with a value.
+  std::vector<v1::Param> Next(Sampler& sampler) {
+    const StudyView study{"s", {v1::DIRECTION_MINIMIZE}, &trials_};
+    TrialView& view = trials_.emplace_back();
+    view.number = static_cast<int64_t>(trials_.size()) - 1;
+    view.state = v1::TRIAL_STATE_RUNNING;
+    const auto params = Suggest(sampler, study, view.number, SomeSpace());
+    EXPECT_TRUE(params.ok()) << params.status();
+    for (const v1::Param& param : *params) {
+      view.params.emplace_back(param.name(), *ToInternal(param.distribution(), param.value()));
+      view.distributions.push_back(param.distribution());
+    }
+    view.state = v1::TRIAL_STATE_COMPLETE;
+    view.values = {view.params[0].second};
+    return *params;
+  }
+  std::vector<TrialView> trials_;
+};
+
+TEST_P(SamplerTest, ValuesAreInRangeAndInTheOrderOfTheSpace) {
+  auto sampler = Make(1);
+  for (int i = 0; i < 60; ++i) {
+    const auto params = Next(*sampler);
+    ASSERT_EQ(params.size(), 3u);
+    EXPECT_EQ(params[0].name(), "z");
+    EXPECT_EQ(params[1].value().int_value(), 7);
+    EXPECT_GE(params[0].value().float_value(), 1e-5);
+    EXPECT_LE(params[0].value().float_value(), 1);
+  }
+}
+
+TEST_P(SamplerTest, StateGoesOnWhereItWas) {
+  auto first = Make(1);
+  for (int i = 0; i < 20; ++i) Next(*first);
+  auto second = Make(99);
+  ASSERT_TRUE(second->Restore(first->State()).ok());
+  const std::vector<TrialView> history = trials_;
+  const auto ours = Next(*first);
+  trials_ = history;
+  const auto theirs = Next(*second);
+  EXPECT_EQ(ours[0].DebugString(), theirs[0].DebugString());
+}
+
+TEST_P(SamplerTest, AStateThatIsNoneIsRefused) {
+  EXPECT_EQ(Make(1)->Restore("elephant").code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_P(SamplerTest, InfiniteValuesDoNotStopIt) {
+  auto sampler = Make(1);
+  for (int i = 0; i < 30; ++i) {
+    Next(*sampler);
+    trials_.back().values = {i % 2 == 0 ? std::numeric_limits<double>::infinity() : 1.0};
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SamplerTest, ::testing::Values("random", "tpe"));
+
+TEST(SpaceTest, AnUnknownSamplerIsNamedWithTheKnownOnes) {
+  v1::SamplerConfig config;
+  config.set_name("gp");
+  EXPECT_NE(MakeSampler(config, 0).status().message().find("tpe, random"), std::string::npos);
+}
+
+TEST(SpaceTest, ValuesOutsideTheirRangeAreRefused) {
+  v1::ParamValue value;
+  value.set_int_value(8);
+  EXPECT_EQ(ToInternal(IntRange(1, 7), value).status().code(), absl::StatusCode::kOutOfRange);
+  value.set_float_value(1.5);
+  EXPECT_FALSE(ToInternal(IntRange(1, 7), value).ok());
+  value.set_float_value(NAN);
+  EXPECT_FALSE(ToInternal(IntRange(1, 7), value).ok());
+}
+
+TEST(SpaceTest, AnIndexThatIsNoChoiceIsRefused) {
+  const v1::Distribution distribution = SomeSpace()[2].distribution();
+  EXPECT_FALSE(ToExternal(distribution, 2).ok());
+  EXPECT_FALSE(ToExternal(distribution, -1).ok());
+  EXPECT_FALSE(ToExternal(distribution, NAN).ok());
+  EXPECT_EQ(ToExternal(distribution, 1)->string_value(), "y");
+}
+
+}  // namespace
+}  // namespace vlm::search

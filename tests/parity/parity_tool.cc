@@ -4,7 +4,7 @@
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <cstdio>
 
 #include "worker/trainer/model/parity.h"
 #include "worker/trainer/model/vlm.h"
@@ -43,7 +43,7 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   const absl::Status status =
       weights.empty() ? RunParity(config, in, out) : WriteWeights(config, seed, weights);
-  if (!status.ok()) std::cerr << status.message() << "\n";
+  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
   return status.ok() ? 0 : 1;
 }
 

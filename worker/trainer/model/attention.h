@@ -1,5 +1,5 @@
 // Multi-head attention with dropout on the weights. Internal to model/. Thread-safe.
-// On a CPU an own kernel (kernels/attention.inc) that never stores the weights: LibTorch has no
+// On a CPU an own kernel (kernels/attention.h) that never stores the weights: LibTorch has no
 // fused kernel with dropout there and falls back to one that is several times slower. On other
 // devices LibTorch's scaled_dot_product_attention.
 #pragma once

@@ -20,6 +20,8 @@
 namespace vlm::testing {
 namespace {
 
+constexpr absl::Duration kLastWords = absl::Milliseconds(500);
+
 std::string FromEnv(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -164,7 +166,14 @@ absl::StatusOr<int> Process::Wait(absl::Duration timeout) {
       if (exit_ < 0 && waitpid(pid_, &status, WNOHANG) == pid_) {
         exit_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       }
-      if (exit_ >= 0) return exit_;
+      if (exit_ >= 0) {
+        // Its last words may still be in the pipes; something it left running may hold them open.
+        const absl::Time last = absl::Now() + kLastWords;
+        while (open_pipes_ > 0 && absl::Now() < last) {
+          changed_.WaitFor(mutex_, last - absl::Now());
+        }
+        return exit_;
+      }
     }
     if (absl::Now() >= end) return absl::DeadlineExceededError("the process still runs");
     absl::SleepFor(absl::Milliseconds(5));

@@ -173,8 +173,10 @@ Records StudyRecords(const std::vector<v1::Study>& studies) {
       {{"owner", "OWNER", Show::kWide}, [](const S& s) { return Text(s.owner()); }, {}},
       {{"create_time", "CREATED", Show::kWide},
        [](const S& s) { return JsonTime(s.create_time()); },
-       {}},
-      {{"end_time", "ENDED", Show::kWide}, [](const S& s) { return JsonTime(s.end_time()); }, {}},
+       [](const S& s) { return HumanTimestamp(s.create_time()); }},
+      {{"end_time", "ENDED", Show::kWide},
+       [](const S& s) { return JsonTime(s.end_time()); },
+       [](const S& s) { return HumanTimestamp(s.end_time()); }},
       {{"config_hash", "CONFIG HASH", Show::kDataOnly},
        [](const S& s) { return s.config_hash(); },
        {}},
@@ -208,7 +210,9 @@ Records TrialRecords(const std::string& study, const std::vector<v1::Trial>& tri
       {{"start_time", "TIME"},
        [](const T& t) { return JsonTime(t.start_time()); },
        [](const T& t) { return AgeText(t.start_time(), t.end_time()); }},
-      {{"end_time", "ENDED", Show::kWide}, [](const T& t) { return JsonTime(t.end_time()); }, {}},
+      {{"end_time", "ENDED", Show::kWide},
+       [](const T& t) { return JsonTime(t.end_time()); },
+       [](const T& t) { return HumanTimestamp(t.end_time()); }},
       {{"params", "PARAMETERS"},
        [](const T& t) {
          Json out = Json::object();
@@ -287,7 +291,7 @@ Records WorkerRecords(const std::vector<v1::Worker>& workers) {
        [](const W& w) { return AgeText(w.attach_time(), {}); }},
       {{"last_beat_time", "LAST BEAT", Show::kWide},
        [](const W& w) { return JsonTime(w.last_beat_time()); },
-       {}},
+       [](const W& w) { return HumanTimestamp(w.last_beat_time()); }},
       {{"reason", "REASON"}, [](const W& w) { return Text(w.reason()); }, {}},
   };
   return MakeRecords(fields, workers, [](const W& w) { return w.name(); });
@@ -304,7 +308,9 @@ Records CheckpointRecords(const std::vector<v1::Checkpoint>& checkpoints) {
       {{"size_bytes", "SIZE"},
        [](const C& c) { return c.size_bytes(); },
        [](const C& c) { return HumanBytes(c.size_bytes()); }},
-      {{"create_time", "CREATED"}, [](const C& c) { return JsonTime(c.create_time()); }, {}},
+      {{"create_time", "CREATED"},
+       [](const C& c) { return JsonTime(c.create_time()); },
+       [](const C& c) { return HumanTimestamp(c.create_time()); }},
       {{"uri", "WHERE"}, [](const C& c) { return c.uri(); }, {}},
       {{"sha256", "SHA-256", Show::kWide}, [](const C& c) { return c.sha256(); }, {}},
       {{"trial_id", "TRIAL ID", Show::kDataOnly}, [](const C& c) { return c.trial_id(); }, {}},

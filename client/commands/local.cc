@@ -27,7 +27,7 @@ Result RunUp(Session& session, const UpArgs& args) {
 }
 
 struct DownArgs {
-  double grace_s = 30;
+  double grace_s = 40;  // A worker gives its trainers 30 s to write a checkpoint.
 };
 
 Result RunDown(Session& session, const DownArgs& args) {
@@ -61,7 +61,7 @@ void AddLocalCommands(Cli& cli) {
   command =
       cli.Add<DownArgs>(&cli.root(), "down", "Stop what `vlmctl up` started; studies are kept",
                         "vlmctl down", RunDown, &down);
-  command->add_option("--grace", down->grace_s, "Seconds to end in before it is killed [30]")
+  command->add_option("--grace", down->grace_s, "Seconds to end in before it is killed [40]")
       ->check(CLI::Range(0.0, 3600.0));
 }
 

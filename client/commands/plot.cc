@@ -102,6 +102,9 @@ Result Curves(Session& session, const PlotArgs& args) {
     options.title = absl::StrCat("study ", subject.study.name());
     options.y_label = names.size() == 1 ? names[0] : "value";
   }
+  if (curves.empty()) {
+    session.Note("there is no such series yet; `vlmctl trial metrics TRIAL` lists those there are");
+  }
   RETURN_IF_ERROR(insight::PlotCurves(curves, options, args.out));
   session.Note(absl::StrCat("plotted ", curves.size(), " curves"));
   session.out() << args.out << "\n";

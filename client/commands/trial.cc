@@ -89,7 +89,8 @@ Result Get(Session& session, const TrialArgs& args) {
   if (!trial.attempts().empty()) {
     session.out() << "\n" << Render(AttemptRecords(trial), session.format());
   }
-  if (!trial.last_log_lines().empty()) session.out() << "\nLast lines of its log:\n";
+  if (trial.state() != v1::TRIAL_STATE_FAIL || trial.last_log_lines().empty()) return kDone;
+  session.out() << "\nLast lines of its log:\n";
   for (const std::string& line : trial.last_log_lines()) {
     session.out() << "  " << Sanitize(line) << "\n";
   }

@@ -34,9 +34,7 @@ absl::Status MakePrivate(const std::string& dir) {
   if (lstat(dir.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != getuid() ||
       (info.st_mode & 077) != 0) {
     return absl::PermissionDeniedError(
-        absl::StrCat(dir,
-                     " must be a directory of yours with mode 0700 and is not; remove it, or set "
-                     "XDG_RUNTIME_DIR to a private directory"));
+        absl::StrCat(dir, " must be a directory of yours with mode 0700 and is not; remove it"));
   }
   return absl::OkStatus();
 }
@@ -54,14 +52,11 @@ absl::StatusOr<LocalPaths> FindLocalPaths() {
     state = absl::StrCat(Env("HOME"), "/.local/state");
   }
   paths.state_dir = absl::StrCat(state, "/vlmctl/local");
-  const std::string key = Sha256(paths.state_dir).substr(0, 12);
-  std::string base = Env("XDG_RUNTIME_DIR");
-  if (!base.empty() && base[0] == '/') {
-    paths.runtime_dir = absl::StrCat(base, "/vlmctl-", key);
-  }
-  if (paths.runtime_dir.empty() || access(base.c_str(), W_OK) != 0 ||
-      paths.runtime_dir.size() + std::strlen(kSocketName) > kMaxSocketPath) {
-    paths.runtime_dir = absl::StrCat("/tmp/vlmctl-", getuid(), "-", key);
+  paths.runtime_dir = absl::StrCat(paths.state_dir, "/run");
+  if (paths.runtime_dir.size() + std::strlen(kSocketName) > kMaxSocketPath) {
+    // The hash keeps two state directories apart.
+    paths.runtime_dir =
+        absl::StrCat("/tmp/vlmctl-", getuid(), "-", Sha256(paths.state_dir).substr(0, 12));
   }
   paths.socket = paths.runtime_dir + kSocketName;
   return paths;

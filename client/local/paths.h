@@ -1,4 +1,5 @@
 // Where local mode keeps things. Data and logs survive; the socket lives in a private directory.
+// That is not below XDG_RUNTIME_DIR: it goes away at logout, and the daemons do not.
 #pragma once
 
 #include <string>
@@ -10,7 +11,7 @@ namespace vlm::client {
 
 struct LocalPaths {
   std::string state_dir;    // ${XDG_STATE_HOME:-~/.local/state}/vlmctl/local
-  std::string runtime_dir;  // Private, short enough for a socket's name.
+  std::string runtime_dir;  // state_dir/run, or below /tmp if a socket's name would be too long.
   std::string socket;       // runtime_dir/coordinator.sock
 
   std::string address() const { return "unix:" + socket; }

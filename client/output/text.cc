@@ -150,6 +150,12 @@ absl::Time ToTime(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
+std::string HumanTimestamp(const google::protobuf::Timestamp& time) {
+  google::protobuf::Timestamp whole;
+  whole.set_seconds(time.seconds());
+  return FormatTimestamp(whole);
+}
+
 std::string FormatTimestamp(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0 && time.nanos() == 0) return "";
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", ToTime(time), absl::UTCTimeZone());

@@ -29,6 +29,8 @@ std::string HumanDuration(absl::Duration duration);
 std::string HumanBytes(int64_t bytes);
 // RFC 3339 in UTC; empty if unset.
 std::string FormatTimestamp(const google::protobuf::Timestamp& time);
+// The same without parts of a second, for tables.
+std::string HumanTimestamp(const google::protobuf::Timestamp& time);
 absl::Time ToTime(const google::protobuf::Timestamp& time);
 
 }  // namespace vlm::client

@@ -11,10 +11,31 @@ constexpr char kWorkerId[] = "fake-worker";
 
 }  // namespace
 
-FakeWorker::FakeWorker(const std::string& addr, int slots)
-    : fleet_(v1::Fleet::NewStub(MakeChannel(addr))),
-      attach_(fleet_->Attach(&attach_context_)),
-      reports_(fleet_->Report(&report_context_)) {
+FakeWorker::FakeWorker(const std::string& addr, int slots) : slots_(slots) {
+  Attach(addr, nullptr);
+}
+
+FakeWorker::~FakeWorker() { Detach(); }
+
+void FakeWorker::Reattach(const std::string& addr, const v1::Offer& held) {
+  Detach();
+  Attach(addr, &held);
+}
+
+void FakeWorker::Detach() {
+  attach_context_->TryCancel();
+  report_context_->TryCancel();
+  thread_.join();
+}
+
+void FakeWorker::Attach(const std::string& addr, const v1::Offer* held) {
+  attach_.reset();
+  reports_.reset();
+  attach_context_ = std::make_unique<grpc::ClientContext>();
+  report_context_ = std::make_unique<grpc::ClientContext>();
+  fleet_ = v1::Fleet::NewStub(MakeChannel(addr));
+  attach_ = fleet_->Attach(attach_context_.get());
+  reports_ = fleet_->Report(report_context_.get());
   v1::WorkerMessage message;
   v1::Hello& hello = *message.mutable_hello();
   hello.set_worker_id(kWorkerId);
@@ -22,21 +43,23 @@ FakeWorker::FakeWorker(const std::string& addr, int slots)
   hello.set_version("0.1.0");
   hello.set_address("127.0.0.1");
   hello.set_session_id(NewUuid());
-  for (int i = 0; i < slots; ++i) {
+  for (int i = 0; i < slots_; ++i) {
     v1::Slot& slot = *hello.add_slots();
     slot.set_index(i);
     slot.set_kind(v1::SLOT_KIND_CPU);
     slot.set_device("cpu");
     slot.set_model("a processor");
   }
+  if (held != nullptr) {
+    v1::HeldLease& lease = *hello.add_leases();
+    lease.set_attempt_id(held->attempt_id());
+    lease.set_epoch(held->epoch());
+    lease.set_node(held->node());
+    *lease.mutable_slots() = held->slots();
+    lease.set_last_acked_sequence(sequences_[held->attempt_id()]);
+  }
   Send(message);
   thread_ = std::thread([this] { ReadLoop(); });
-}
-
-FakeWorker::~FakeWorker() {
-  attach_context_.TryCancel();
-  report_context_.TryCancel();
-  thread_.join();
 }
 
 void FakeWorker::Send(const v1::WorkerMessage& message) {

@@ -17,6 +17,8 @@ class FakeWorker {
   FakeWorker(const std::string& addr, int slots);
   ~FakeWorker();
 
+  // Comes back after the coordinator was away, still holding this attempt.
+  void Reattach(const std::string& addr, const v1::Offer& held);
   // The next attempt that was started here; attempt_id 0 when the time ran out.
   v1::Offer NextStarted(absl::Duration timeout = absl::Seconds(20));
   // Sends a batch and waits until it is durable. `report.sequence` is filled.
@@ -28,12 +30,14 @@ class FakeWorker {
 
  private:
   using Stream = grpc::ClientReaderWriterInterface<v1::WorkerMessage, v1::CoordinatorMessage>;
+  void Attach(const std::string& addr, const v1::Offer* held);
+  void Detach();
   void ReadLoop();
   void Send(const v1::WorkerMessage& message);
 
   std::unique_ptr<v1::Fleet::Stub> fleet_;
-  grpc::ClientContext attach_context_;
-  grpc::ClientContext report_context_;
+  std::unique_ptr<grpc::ClientContext> attach_context_;
+  std::unique_ptr<grpc::ClientContext> report_context_;
   std::unique_ptr<Stream> attach_;
   std::unique_ptr<grpc::ClientReaderWriterInterface<v1::ReportBatch, v1::ReportAck>> reports_;
   Mutex mutex_;
@@ -42,6 +46,7 @@ class FakeWorker {
   std::deque<v1::Offer> started_ ABSL_GUARDED_BY(mutex_);
   std::map<int64_t, int64_t> sequences_;  // By attempt.
   Mutex write_mutex_;
+  const int slots_;
   std::thread thread_;
 };
 

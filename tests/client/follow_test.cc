@@ -83,22 +83,46 @@ TEST_F(FollowTest, WatchAsJsonIsOneObjectALine) {
   }
 }
 
-TEST_F(FollowTest, LogsAreFollowedOverARestart) {
-  Seed({});
-  auto worker = std::make_unique<FakeWorker>(addr_, 1);
-  const v1::Offer offer = worker->NextStarted();
-  v1::Report report;
-  report.set_total_steps(100);
-  report.add_log_lines()->set_text("before");
-  ASSERT_TRUE(worker->Report(offer, report));
+class LogsTest : public FollowTest {
+ protected:
+  void SetUp() override {
+    FollowTest::SetUp();
+    Seed({});
+    worker_ = std::make_unique<FakeWorker>(addr_, 1);
+    offer_ = worker_->NextStarted();
+  }
+  bool Log(const std::string& text, bool last = false) {
+    v1::Report report;
+    report.set_total_steps(100);
+    report.add_log_lines()->set_text(text);
+    if (last) {
+      report.mutable_outcome()->set_state(v1::ATTEMPT_STATE_SUCCEEDED);
+      report.mutable_outcome()->add_values(1);
+    }
+    return worker_->Report(offer_, report);
+  }
+  std::unique_ptr<FakeWorker> worker_;
+  v1::Offer offer_;
+};
+
+TEST_F(LogsTest, AreFollowedOverARestartWithoutGapOrRepetition) {
+  ASSERT_TRUE(Log("before"));
   auto logs = Spawn({"trial", "logs", "demo/0", "-f"});
   ASSERT_TRUE(Says(*logs, "before"));
   coordinator_->Kill();
-  worker.reset();
   StartCoordinator();
+  worker_->Reattach(addr_, offer_);
+  ASSERT_TRUE(Log("after", true));
+  EXPECT_EQ(logs->Wait(kLong).value_or(-1), 0) << logs->Stderr();
+  EXPECT_EQ(logs->Stdout(), "before\nafter\n");
+}
+
+TEST_F(LogsTest, CtrlCEndsFollowing) {
+  ASSERT_TRUE(Log("one line"));
+  auto logs = Spawn({"trial", "logs", "demo/0", "-f"});
+  ASSERT_TRUE(Says(*logs, "one line"));
   logs->Signal(SIGINT);
-  EXPECT_EQ(*logs->Wait(), 130) << logs->Stderr();
-  EXPECT_EQ(logs->Stdout(), "before\n");
+  EXPECT_EQ(logs->Wait().value_or(-1), 130) << logs->Stderr();
 }
 
 }  // namespace

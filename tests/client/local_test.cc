@@ -17,7 +17,6 @@
 namespace vlm::client {
 namespace {
 
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using vlm::testing::Process;
@@ -34,7 +33,6 @@ class LocalTest : public ::testing::Test {
  protected:
   void SetUp() override {
     setenv("XDG_STATE_HOME", (dir_ / "state").c_str(), 1);
-    setenv("XDG_RUNTIME_DIR", dir_.path().c_str(), 1);
     setenv("VLMCTL_CONFIG", (dir_ / "none.yaml").c_str(), 1);
     unsetenv("VLMCTL_ADDR");
     paths_ = *FindLocalPaths();

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "client/local/paths.h"
@@ -16,7 +18,6 @@
 namespace vlm::client {
 namespace {
 
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using vlm::testing::TempDir;
 
@@ -113,23 +114,16 @@ TEST_F(ProcessTest, StoppingNeverTouchesARecycledPid) {
 
 class PathsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    setenv("XDG_STATE_HOME", (dir_ / "state").c_str(), 1);
-    setenv("XDG_RUNTIME_DIR", dir_.path().c_str(), 1);
-  }
-  void TearDown() override {
-    unsetenv("XDG_STATE_HOME");
-    unsetenv("XDG_RUNTIME_DIR");
-  }
+  void SetUp() override { setenv("XDG_STATE_HOME", (dir_ / "state").c_str(), 1); }
+  void TearDown() override { unsetenv("XDG_STATE_HOME"); }
   TempDir dir_;
 };
 
-TEST_F(PathsTest, FollowTheXdgDirectories) {
+TEST_F(PathsTest, FollowTheStateDirectory) {
   const auto paths = FindLocalPaths();
   ASSERT_TRUE(paths.ok());
   EXPECT_EQ(paths->state_dir, dir_ / "state/vlmctl/local");
-  EXPECT_THAT(paths->runtime_dir, ::testing::StartsWith(dir_ / "vlmctl-"));
-  EXPECT_THAT(paths->address(), EndsWith("/coordinator.sock"));
+  EXPECT_EQ(paths->address(), "unix:" + (dir_ / "state/vlmctl/local/run/coordinator.sock"));
 }
 
 TEST_F(PathsTest, AnotherStateDirectoryHasAnotherSocket) {
@@ -138,23 +132,33 @@ TEST_F(PathsTest, AnotherStateDirectoryHasAnotherSocket) {
   EXPECT_NE(FindLocalPaths()->socket, first);
 }
 
-TEST_F(PathsTest, ALongRuntimeDirectoryFallsBackToAShortOne) {
-  const std::string deep = dir_ / std::string(120, 'x');
-  ASSERT_EQ(mkdir(deep.c_str(), 0700), 0);
-  setenv("XDG_RUNTIME_DIR", deep.c_str(), 1);
-  const auto paths = FindLocalPaths();
-  EXPECT_THAT(paths->socket, ::testing::StartsWith("/tmp/vlmctl-"));
-  EXPECT_LT(paths->socket.size(), 108u);
+TEST_F(PathsTest, ADeepStateDirectoryHasItsSocketInAShortOne) {
+  setenv("XDG_STATE_HOME", (dir_ / std::string(120, 'x')).c_str(), 1);
+  const std::string first = FindLocalPaths()->socket;
+  EXPECT_THAT(first, ::testing::StartsWith("/tmp/vlmctl-"));
+  EXPECT_LT(first.size(), 108u);
+  setenv("XDG_STATE_HOME", (dir_ / std::string(120, 'y')).c_str(), 1);
+  EXPECT_NE(FindLocalPaths()->socket, first);
+}
+
+TEST_F(PathsTest, WithoutAnyHomeTheErrorSaysSo) {
+  unsetenv("XDG_STATE_HOME");
+  const std::string home = std::getenv("HOME") == nullptr ? "" : std::getenv("HOME");
+  unsetenv("HOME");
+  EXPECT_EQ(FindLocalPaths().status().code(), absl::StatusCode::kFailedPrecondition);
+  setenv("HOME", home.c_str(), 1);
 }
 
 TEST_F(PathsTest, ADirectoryThatOthersCanEnterIsRefused) {
   const auto paths = FindLocalPaths();
+  std::filesystem::create_directories(paths->state_dir);
   ASSERT_EQ(mkdir(paths->runtime_dir.c_str(), 0755), 0);
   EXPECT_EQ(MakeLocalDirs(*paths).code(), absl::StatusCode::kPermissionDenied);
 }
 
 TEST_F(PathsTest, ALinkInPlaceOfTheDirectoryIsRefused) {
   const auto paths = FindLocalPaths();
+  std::filesystem::create_directories(paths->state_dir);
   ASSERT_EQ(symlink(dir_.path().c_str(), paths->runtime_dir.c_str()), 0);
   EXPECT_EQ(MakeLocalDirs(*paths).code(), absl::StatusCode::kPermissionDenied);
 }

@@ -89,6 +89,12 @@ class LintTest(unittest.TestCase):
         self.fails("tests", {"tests/insight/b_test.cc": "TEST(BTest, DISABLED_Works) {}\n"},
                    "b_test.cc:1: a test is switched off")
 
+    def test_tests_lets_only_those_skip_that_need_root(self):
+        skip = 'TEST(BTest, Works) {\n  GTEST_SKIP() << "%s";\n}\n'
+        self.fails("tests", {"tests/insight/b_test.cc": skip % "slow"}, "b_test.cc:2: a test is switched off")
+        self.write({"tests/insight/b_test.cc": skip % "only root can mount"})
+        self.assertEqual(self.lint("tests")[0], 0)
+
     def test_sizes_finds_long_files_and_functions(self):
         self.fails("sizes", {"common/long.cc": "int a;\n" * 401}, "common/long.cc has 401 lines")
         body = "  Call();\n" * 70

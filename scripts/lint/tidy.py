@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """clang-tidy 14 over the sources that do not need LibTorch, with a memory of what was clean.
 
-A file that was clean is not read again until it, a header of ours it includes, its compile command
-or .clang-tidy changes (build/tidy-cache). Files that differ from the base branch come first.
+A file that was clean is not read again until it, a header of ours it includes, its definitions or
+.clang-tidy change (build/tidy-cache). Files that differ from the base branch come first.
 VLM_TIDY_SECONDS (default 210) bounds a run: what is left over then is counted and waits for the
 next one. VLM_TIDY_SECONDS=0 reads everything.
 """
@@ -54,7 +54,8 @@ def closure(name, memory):
 
 def key_of(name, command, memory):
     digest = hashlib.sha256()
-    for part in [(ROOT / ".clang-tidy").read_text(), command, *closure(name, memory)]:
+    flags = " ".join(w for w in command.split() if w.startswith(("-D", "-std")))
+    for part in [(ROOT / ".clang-tidy").read_text(), flags, *closure(name, memory)]:
         digest.update(part.encode())
         digest.update(b"\0")
     return digest.hexdigest()

@@ -1,5 +1,5 @@
 // The life of an attempt as data: which state may follow which. One setter (Core::SetAttemptState)
-// consults it and refuses everything else; a test draws it into docs/attempt-states.md.
+// consults it and refuses everything else; a test draws it into ARCHITECTURE.md.
 #pragma once
 
 #include <string>

@@ -1,6 +1,7 @@
 // The program itself: what it prints, how it ends, and what a kill leaves behind.
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "SQLiteCpp/SQLiteCpp.h"
 #include "absl/strings/str_cat.h"
@@ -116,6 +117,19 @@ TEST_F(ProcessTest, AFileOfAnotherProgramIsRefused) {
   auto process = Start();
   EXPECT_EQ(*process->Wait(), 1);
   EXPECT_NE(process->Stderr().find("another program"), std::string::npos);
+}
+
+TEST_F(ProcessTest, TakesItsSettingsFromAFileAndFlagsBeatIt) {
+  auto process = Start({"--config", testing::SourceFile("configs/server.yaml")});
+  EXPECT_EQ(CountStudies(*Connect(*process)), 0);
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "data/study.db"));
+}
+
+TEST_F(ProcessTest, AnUnknownKeyOfTheFileIsNamedWithItsLine) {
+  std::ofstream(dir_ / "server.yaml") << "data: /tmp/x\nlissten: 127.0.0.1:0\n";
+  auto process = Start({"--config", dir_ / "server.yaml"});
+  EXPECT_EQ(*process->Wait(), 2);
+  EXPECT_NE(process->Stderr().find("server.yaml:2: unknown key \"lissten\""), std::string::npos);
 }
 
 TEST_F(ProcessTest, MissingDataIsAUsageError) {

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Writes docs/protocol.md from the comments of proto/vlm/v1/*.proto; --check compares instead.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+page=docs/protocol.md
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+python3 scripts/docs/protocol.py proto/vlm/v1/{control,fleet,trainer,study,config}.proto >"$new"
+if [ "${1:-}" = --check ]; then
+  cmp -s "$new" "$page" || {
+    echo "docs: error: $page is not what the protocols say: run 'make docs'." >&2
+    exit 1
+  }
+  exit 0
+fi
+cmp -s "$new" "$page" || cp "$new" "$page"
+echo "docs: $page is up to date"

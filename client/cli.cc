@@ -92,6 +92,14 @@ std::string SuggestFor(const CLI::App& root, const std::vector<std::string>& arg
   return "";
 }
 
+CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
+                         std::vector<std::string>* values, const std::string& about) {
+  return command->add_option(name, *values, about)
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+}
+
 Cli::Cli() : root_("Trains vision-language models and searches their hyper-parameters.", "vlmctl") {
   root_.fallthrough();
   root_.require_subcommand(0, 1);

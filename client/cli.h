@@ -55,6 +55,10 @@ class Cli {
 // parser does.
 std::string SuggestFor(const CLI::App& root, const std::vector<std::string>& args);
 
+// A flag that may be repeated and takes one word each time, never the positional after it.
+CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
+                         std::vector<std::string>* values, const std::string& about);
+
 // The groups.
 void AddSubmitCommands(Cli& cli);
 void AddStudyCommands(Cli& cli);

@@ -155,12 +155,9 @@ void AddPlotCommands(Cli& cli) {
   command->add_option("STUDY|TRIAL", args->what,
                       "Study, or STUDY/NUMBER for one trial [the active or newest study]");
   AddFlags(command, args);
-  command
-      ->add_option("--name,--names", args->names,
-                   "Series; may be repeated [the study's metric; train_loss and val_loss]")
-      ->delimiter(',')
-      ->take_all()
-      ->expected(1);
+  AddRepeated(command, "--name,--names", &args->names,
+              "Series; may be repeated [the study's metric; train_loss and val_loss]")
+      ->delimiter(',');
   command->add_option("--smoothing", args->smoothing, "Weight of the moving average, 0 to 0.999")
       ->check(CLI::Range(0.0, 0.999));
   command = cli.Add<PlotArgs>(group, "history", "Each trial's value and the best so far",

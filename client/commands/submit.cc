@@ -67,9 +67,10 @@ int PrintIssues(std::ostream& to, const google::protobuf::RepeatedPtrField<v1::C
   return errors;
 }
 
-absl::Status Invalid(const ConfigText& config, int errors) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      config.shown, " has ", errors, errors == 1 ? " error" : " errors", "; nothing was created"));
+absl::Status Invalid(const ConfigText& config, int errors,
+                     const char* so = "; nothing was created") {
+  return absl::InvalidArgumentError(
+      absl::StrCat(config.shown, " has ", errors, errors == 1 ? " error" : " errors", so));
 }
 
 struct ValidateArgs {
@@ -116,7 +117,7 @@ Result Validate(Session& session, const ValidateArgs& args) {
   } else if (session.structured() && session.format() != Format::kName) {
     session.Print(IssueRecords(response));
   }
-  if (errors > 0) return Invalid(config, errors);
+  if (errors > 0) return Invalid(config, errors, "");
   const v1::StudySpec& spec = response.spec();
   session.Note(absl::StrCat(config.shown,
                             " is valid: ", spec.hyperparameter_tuning() ? spec.n_trials() : 1,
@@ -255,10 +256,9 @@ void AddSubmitCommands(Cli& cli) {
       &cli.root(), "submit", "Make a study out of a configuration file and follow it",
       "vlmctl submit configs/demo.yaml --set n_trials=20 --name trial-run", Submit, &submit);
   command->add_option("FILE", submit->file, "YAML file, or - for stdin")->required();
-  command->add_option("--set", submit->overrides, "KEY=VALUE that beats the file; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->take_all()
-      ->expected(1);
+  AddRepeated(command, "--set", &submit->overrides,
+              "KEY=VALUE that beats the file; may be repeated")
+      ->type_name("KEY=VALUE");
   command->add_option("--name", submit->name, "Name of the study [study.name of the file]");
   CLI::Option* follow = command->add_flag("-f,--follow", submit->follow,
                                           "Show progress until the study ends [the default]");
@@ -280,11 +280,9 @@ void AddSubmitCommands(Cli& cli) {
       &cli.root(), "validate", "Check a configuration file; every error in one pass",
       "vlmctl validate configs/demo.yaml --print-effective", Validate, &validate);
   command->add_option("FILE", validate->file, "YAML file, or - for stdin")->required();
-  command
-      ->add_option("--set", validate->overrides, "KEY=VALUE that beats the file; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->take_all()
-      ->expected(1);
+  AddRepeated(command, "--set", &validate->overrides,
+              "KEY=VALUE that beats the file; may be repeated")
+      ->type_name("KEY=VALUE");
   command->add_flag("--print-effective", validate->effective,
                     "Print the whole configuration, defaults filled in, as YAML");
   command->add_flag("--strict", validate->strict, "Treat warnings as errors");

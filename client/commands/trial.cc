@@ -201,11 +201,8 @@ void AddTrialCommands(Cli& cli) {
       cli.Add<ListArgs>(group, "list", "List the trials of a study",
                         "vlmctl trial list demo --state pruned --state fail", List, &list);
   command->add_option("STUDY", list->study, "Name, id or unique prefix [the active or newest one]");
-  command
-      ->add_option("--state", list->states,
-                   "waiting, running, complete, pruned or fail; may be repeated")
-      ->take_all()
-      ->expected(1);
+  AddRepeated(command, "--state", &list->states,
+              "waiting, running, complete, pruned or fail; may be repeated");
   command->add_option("--limit", list->limit, "At most so many [all]")->check(CLI::PositiveNumber);
   TrialArgs* trial = nullptr;
   command = cli.Add<TrialArgs>(group, "get", "Show a trial with its attempts",
@@ -217,12 +214,9 @@ void AddTrialCommands(Cli& cli) {
       cli.Add<MetricsArgs>(group, "metrics", "Losses and other series of a trial",
                            "vlmctl trial metrics demo/3 --name val_loss -o csv", Metrics, &metrics);
   command->add_option("TRIAL", metrics->trial, kWhich)->required();
-  command
-      ->add_option("--name,--names", metrics->names,
-                   "Only this series; may be repeated or a,b [all]")
-      ->delimiter(',')
-      ->take_all()
-      ->expected(1);
+  AddRepeated(command, "--name,--names", &metrics->names,
+              "Only this series; may be repeated or a,b [all]")
+      ->delimiter(',');
   command
       ->add_option("--max-points", metrics->max_points,
                    "Thin each series to so many points, its shape kept [all]")

@@ -68,6 +68,13 @@ TEST_F(SubmitTest, OverridesBeatTheFile) {
   EXPECT_EQ(ran.json()["parallelism"], 2);
 }
 
+TEST_F(SubmitTest, AnOverrideDoesNotEatTheFile) {
+  const Ran ran = Vlmctl({"submit", "--set", "n_trials=3", SearchFile(), "--set",
+                          "study.parallelism=2", "--dry-run", "-o", "json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json()["parallelism"], 2);
+}
+
 TEST_F(SubmitTest, PausedDoesNotFollow) {
   const Ran ran = Vlmctl({"submit", SearchFile(), "--paused", "-o", "json"});
   ASSERT_EQ(ran.code, 0) << ran.err;

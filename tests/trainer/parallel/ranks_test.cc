@@ -32,6 +32,18 @@ TEST_F(RanksTest, AccumulationOverRanksTrainsAsOneDoes) {
   ExpectTheSameTraining({"--world-size", "2", "--set", "optimizer.accumulation_steps=2"});
 }
 
+// Each rank's generator is in the file, so even dropout masks go on.
+TEST_F(RanksTest, TwoRanksGoOnBitForBitFromACheckpoint) {
+  const auto whole = Start({"--world-size", "2", "--set", "checkpoint.every_steps=3"});
+  ASSERT_EQ(*whole->Wait(absl::Seconds(60)), 0) << whole->Stderr();
+  const auto rest =
+      Start({"--world-size", "2", "--resume", dir_ / "out/step-00000003.safetensors"});
+  ASSERT_EQ(*rest->Wait(absl::Seconds(60)), 0) << rest->Stderr();
+  const std::vector<double> losses = Losses(*whole);
+  ASSERT_EQ(losses.size(), 6u);
+  EXPECT_THAT(Losses(*rest), ::testing::ElementsAre(losses[3], losses[4], losses[5]));
+}
+
 TEST_F(RanksTest, AKilledRankEndsTheOthersAtOnce) {
   const auto process = Start({"--world-size", "2", "--set", "max_iters=1000000"});
   ASSERT_TRUE(process->WaitForLine("{\"step\":3,", absl::Seconds(60)).ok()) << process->Stderr();

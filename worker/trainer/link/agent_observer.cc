@@ -1,5 +1,6 @@
 #include "worker/trainer/link/agent_observer.h"
 
+#include <cstdio>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -76,14 +77,14 @@ void AgentObserver::LogFirstStep(const StepRecord& record) {
   first_step_ = false;
   const std::chrono::duration<double, std::milli> since = Clock::now() - begin_;
   const std::chrono::duration<double, std::milli> setup = started_ - begin_;
-  VLM_LOG_INFO("first step done", {{"rank", rank_},
-                                   {"step", record.step},
-                                   {"ms_since_launch", since.count()},
-                                   {"setup_ms", setup.count()},
-                                   {"data_ms", record.phases.data_wait_ms()},
-                                   {"forward_ms", record.phases.forward_ms()},
-                                   {"backward_ms", record.phases.backward_ms()},
-                                   {"optimizer_ms", record.phases.optimizer_ms()}});
+  VLM_LOG_DEBUG("first step done", {{"rank", rank_},
+                                    {"step", record.step},
+                                    {"ms_since_launch", since.count()},
+                                    {"setup_ms", setup.count()},
+                                    {"data_ms", record.phases.data_wait_ms()},
+                                    {"forward_ms", record.phases.forward_ms()},
+                                    {"backward_ms", record.phases.backward_ms()},
+                                    {"optimizer_ms", record.phases.optimizer_ms()}});
 }
 
 void AgentObserver::CloseWindow(v1::Report* report) {
@@ -124,8 +125,8 @@ void AgentObserver::OnCheckpoint(const v1::Checkpoint& checkpoint) {
   link_->Update([&](v1::Report* report) { *report->add_checkpoints() = checkpoint; });
 }
 
-// The agent captures stderr as the trial's log.
-void AgentObserver::OnNote(const std::string& text) { VLM_LOG_INFO(text); }
+// The agent captures stderr as the trial's log, which people read, and adds the time.
+void AgentObserver::OnNote(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
 void AgentObserver::Flush() {
   link_->Update([&](v1::Report* report) { CloseWindow(report); });

@@ -70,9 +70,11 @@ absl::StatusOr<v1::Outcome> Trainer::Train() {
       std::make_unique<CheckpointKeeper>(t.config.checkpoint(), CheckpointKeeper::Clock::now());
   profiler_ = std::make_unique<StepProfiler>(t.config.profiler(), ContextOf(job_, t));
   observer_->OnStart(t.step, t.total_steps, t.dataset->skipped_rows(), t.dataset->cut_captions());
+  PhaseClock::Clock::time_point boundary = PhaseClock::Clock::now();
   while (t.step < t.total_steps) {
-    PhaseClock clock;
+    PhaseClock clock(boundary);
     profiler_->BeginStep(t.step + 1);
+    clock.Lap(Phase::kOther);
     StepRecord record;
     record.total = t.total_steps;
     ASSIGN_OR_RETURN(const Agreement agreed, Step(&clock, &record));
@@ -81,7 +83,7 @@ absl::StatusOr<v1::Outcome> Trainer::Train() {
     Lap(&clock, Phase::kValidation);
     const bool diverged = !std::isfinite(record.loss) || !std::isfinite(record.metric.value_or(0));
     if (!diverged) RETURN_IF_ERROR(SaveIfDue(agreed));
-    clock.Lap(Phase::kCheckpoint);
+    boundary = clock.Lap(Phase::kCheckpoint);
     record.phases = clock.Summary(t.step, record.global_samples / t.world_size,
                                   record.global_tokens / t.world_size);
     record.phases.set_peak_device_bytes(CudaPlugin::Get().PeakBytes(t.device));

@@ -27,7 +27,8 @@ inline constexpr size_t kPhases = 9;
 class PhaseClock {
  public:
   using Clock = std::chrono::steady_clock;
-  PhaseClock() : begin_(Clock::now()), last_(begin_) {}
+  // `begin`: the end of the step before, so that no time between steps is lost.
+  explicit PhaseClock(Clock::time_point begin = Clock::now()) : begin_(begin), last_(begin) {}
 
   // The time since the last call (or the start) was spent in `phase`. Returns now.
   Clock::time_point Lap(Phase phase);

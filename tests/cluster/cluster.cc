@@ -12,13 +12,13 @@
 namespace vlm::testing {
 namespace {
 
-// The tests' trainer is copied under a name of its own per test, so that its processes can be told
-// from those of a test that runs beside it.
-std::string TrainerPath(const TempDir& dir) {
-  const std::string path = dir / "fake-trainer";
+// The trainer is copied under a name of its own per test, so that its processes can be told from
+// those of a test that runs beside it.
+std::string TrainerPath(const TempDir& dir, const std::string& program) {
+  const std::string path = dir / "trainer";
   std::error_code error;
-  std::filesystem::copy_file(Binary("../test-bin/fake-trainer"), path,
-                             std::filesystem::copy_options::skip_existing, error);
+  std::filesystem::copy_file(Binary(program), path, std::filesystem::copy_options::skip_existing,
+                             error);
   return path;
 }
 
@@ -50,7 +50,7 @@ Process& ClusterTest::LaunchWorker(const std::string& name, int slots, Process::
       Binary("vlm-worker"), "--coordinator", address_,     "--name", name, "--slots",
       absl::StrCat(slots),  "--work-dir",    WorkDir(name)};
   if (std::find(flags.begin(), flags.end(), "--trainer") == flags.end()) {
-    argv.insert(argv.end(), {"--trainer", TrainerPath(dir_)});
+    argv.insert(argv.end(), {"--trainer", TrainerPath(dir_, trainer_)});
   }
   argv.insert(argv.end(), flags.begin(), flags.end());
   auto started = Process::Start(argv, env);
@@ -71,13 +71,19 @@ void ClusterTest::KillWorker(const std::string& name) { workers_.at(name)->Kill(
 
 void ClusterTest::Submit(const std::string& plan, int n_trials,
                          const std::vector<std::string>& overrides, const std::string& study) {
+  SubmitText(absl::StrCat(
+                 "input_path: /fake/", plan, "\nhyperparameter_tuning: true\nn_trials: ", n_trials,
+                 "\nstudy:\n  search_space: {learning_rate: {type: float, low: 0.001, high: 0.1}}\n"
+                 "  sampler: {name: random}\n  pruner: {name: none}\nretry: {backoff_s: 0}\n"),
+             overrides, study);
+}
+
+void ClusterTest::SubmitText(const std::string& config, const std::vector<std::string>& overrides,
+                             const std::string& study) {
   v1::SubmitRequest request;
   request.set_request_id(NewUuid());
   request.set_name(study);
-  request.set_config_text(absl::StrCat(
-      "input_path: /fake/", plan, "\nhyperparameter_tuning: true\nn_trials: ", n_trials,
-      "\nstudy:\n  search_space: {learning_rate: {type: float, low: 0.001, high: 0.1}}\n"
-      "  sampler: {name: random}\n  pruner: {name: none}\nretry: {backoff_s: 0}\n"));
+  request.set_config_text(config);
   for (const std::string& o : overrides) request.add_overrides(o);
   v1::SubmitResponse response;
   const grpc::Status status = control().Submit(MakeContext().get(), request, &response);
@@ -178,7 +184,7 @@ std::vector<v1::Worker> ClusterTest::Workers() {
 
 std::vector<pid_t> ClusterTest::TrainerPids() {
   std::vector<pid_t> pids;
-  for (pid_t pid : FindProcesses(dir_ / "fake-trainer")) {
+  for (pid_t pid : FindProcesses(dir_ / "trainer")) {
     // A worker's own command line names its trainer too.
     bool is_worker = false;
     for (const auto& [name, worker] : workers_) is_worker = is_worker || worker->pid() == pid;

@@ -37,6 +37,8 @@ class ClusterTest : public ::testing::Test {
   // as those of vlmctl --set.
   void Submit(const std::string& plan, int n_trials, const std::vector<std::string>& overrides = {},
               const std::string& study = "s");
+  void SubmitText(const std::string& config, const std::vector<std::string>& overrides,
+                  const std::string& study = "s");
   v1::Study GetStudy(const std::string& study = "s");
   v1::Trial GetTrial(int number, const std::string& study = "s");
   std::vector<v1::Trial> Trials();
@@ -55,6 +57,8 @@ class ClusterTest : public ::testing::Test {
 
   v1::Control::Stub& control() { return *control_; }
 
+  // The program that workers start, as Binary() takes it.
+  std::string trainer_ = "../test-bin/fake-trainer";
   TempDir dir_;
   std::string address_;
   std::unique_ptr<Process> coordinator_;

@@ -23,6 +23,9 @@ class TrainingTest : public ClusterTest {
     ASSERT_TRUE(shapes.ok()) << shapes.status();
     ASSERT_EQ((*shapes)->Wait(absl::Seconds(60)).value_or(-1), 0) << (*shapes)->Stderr();
   }
+  void StartOneSlot(const std::string& name) {
+    StartWorker(name, 1, {}, {"--threads-per-slot", "1"});
+  }
   // One trial of `steps` steps of a model that trains in milliseconds.
   void Train(int steps, const std::vector<std::string>& overrides = {}) {
     SubmitText(absl::StrCat("input_path: ", dir_ / "shapes", "/captions.csv\nmax_iters: ", steps,
@@ -30,7 +33,7 @@ class TrainingTest : public ClusterTest {
                             "num_blks: 1\nn_layer: 1\nnum_head: 2\nbatch_size: 8\n"
                             "val_batch_size: 4\neval_interval: 25\neval_iters: 1\n"
                             "num_workers: 0\nretry: {backoff_s: 0}\n"
-                            "checkpoint: {every_steps: 20}\n"),
+                            "checkpoint: {every_steps: 10}\n"),
                overrides);
   }
   // Pids that do not wait as spares: those that the agents' logs call started.
@@ -44,39 +47,39 @@ class TrainingTest : public ClusterTest {
 constexpr absl::Duration kLong = absl::Seconds(150);
 
 TEST_F(TrainingTest, KilledWorkersTrialGoesOnFromItsCheckpointElsewhere) {
-  StartWorker("a", 1);
-  Train(300);
+  StartOneSlot("a");
+  Train(250);
   ASSERT_TRUE(Eventually(kLong, [&] { return !Checkpoints(0).empty(); }));
   KillWorker("a");
   EXPECT_TRUE(Eventually(absl::Seconds(5), [&] { return TrainerPids().empty(); }));
-  StartWorker("b", 1);
+  StartOneSlot("b");
 
   EXPECT_EQ(WaitForEnd(kLong).state(), v1::STUDY_STATE_COMPLETED);
   const v1::Trial trial = GetTrial(0);
   ASSERT_EQ(trial.attempts_size(), 2);
   EXPECT_THAT(trial.attempts(1).resumed_from(), HasSubstr("ckpt-1-"));
-  EXPECT_EQ(trial.checkpoint().step(), 300);
+  EXPECT_EQ(trial.checkpoint().step(), 250);
 }
 
 TEST_F(TrainingTest, KilledCoordinatorStopsNoTrainerAndLosesNoPoint) {
-  StartWorker("a", 1);
-  Train(300);
+  StartOneSlot("a");
+  Train(250);
   ASSERT_TRUE(WaitForStep(0, 20, kLong));
   const pid_t before = PidOfRank("a");
   KillCoordinator();
   StartCoordinator();
-  ASSERT_TRUE(WaitForStep(0, 60, kLong));
+  ASSERT_TRUE(WaitForStep(0, 50, kLong));
   EXPECT_EQ(PidOfRank("a"), before);
 
   EXPECT_EQ(WaitForEnd(kLong).state(), v1::STUDY_STATE_COMPLETED);
-  EXPECT_THAT(Steps(0), ElementsAreArray(UpTo(300)));
+  EXPECT_THAT(Steps(0), ElementsAreArray(UpTo(250)));
   EXPECT_EQ(GetTrial(0).attempts_size(), 1);
 }
 
 TEST_F(TrainingTest, RankKilledInAGangOfTwoWorkersIsTrainedAgain) {
-  StartWorker("a", 1);
-  StartWorker("b", 1);
-  Train(200, {"resources.world_size=2"});
+  StartOneSlot("a");
+  StartOneSlot("b");
+  Train(250, {"resources.world_size=2"});
   ASSERT_TRUE(WaitForStep(0, 30, kLong));
   kill(PidOfRank("b"), SIGKILL);
 
@@ -88,12 +91,13 @@ TEST_F(TrainingTest, RankKilledInAGangOfTwoWorkersIsTrainedAgain) {
 }
 
 TEST_F(TrainingTest, LeavingWorkersTrialGoesOnElsewhere) {
-  Process& a = StartWorker("a", 1);
-  Train(300);
+  StartOneSlot("a");
+  Process& a = *workers_["a"];
+  Train(250);
   ASSERT_TRUE(WaitForStep(0, 10, kLong));
   a.Signal(SIGTERM);
   EXPECT_EQ(a.Wait(absl::Seconds(40)).value_or(-1), 0) << a.Stderr();
-  StartWorker("b", 1);
+  StartOneSlot("b");
 
   EXPECT_EQ(WaitForEnd(kLong).state(), v1::STUDY_STATE_COMPLETED);
   EXPECT_EQ(GetTrial(0).attempts(0).state(), v1::ATTEMPT_STATE_PREEMPTED);
@@ -101,7 +105,7 @@ TEST_F(TrainingTest, LeavingWorkersTrialGoesOnElsewhere) {
 }
 
 TEST_F(TrainingTest, StopIsObeyedAtAStepBoundary) {
-  StartWorker("a", 1);
+  StartOneSlot("a");
   Train(1'000'000);
   ASSERT_TRUE(WaitForStep(0, 5, kLong));
   StopTrial(0);
@@ -111,7 +115,7 @@ TEST_F(TrainingTest, StopIsObeyedAtAStepBoundary) {
 }
 
 TEST_F(TrainingTest, MissingDataIsTheUsersErrorAndNotTriedAgain) {
-  StartWorker("a", 1);
+  StartOneSlot("a");
   Train(10, {absl::StrCat("input_path=", dir_ / "nothing.csv")});
   EXPECT_EQ(WaitForEnd(kLong).state(), v1::STUDY_STATE_FAILED);
   const v1::Trial trial = GetTrial(0);

@@ -94,8 +94,8 @@ TEST_F(TrialCommandsTest, StopNeedsALiveTrialAndRetryAnEndedOne) {
   const Ran again = Vlmctl({"trial", "retry", "demo/0", "-o", "json"});
   ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_GT(again.json()["number"], 0);
-  EXPECT_EQ(Vlmctl({"trial", "stop", "demo/1", "--yes"}).code, 0);
   EXPECT_EQ(Vlmctl({"trial", "retry", "demo/1"}).code, 4);  // It has not ended yet.
+  EXPECT_EQ(Vlmctl({"trial", "stop", "demo/1", "--yes"}).code, 0);
 }
 
 }  // namespace

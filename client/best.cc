@@ -26,7 +26,7 @@ std::string BestText(const v1::Study& study, const v1::Trial& trial) {
     absl::StrAppend(&out, "Checkpoint   ", id, " (step ", ckpt.step(), ", ",
                     HumanBytes(ckpt.size_bytes()), ", ", Sanitize(ckpt.uri()), ")\n");
     absl::StrAppend(&out, "Use it       vlmctl generate --ckpt ", id,
-                    " --image IMAGE --prompt \"\"\n             vlmctl ckpt pull ", id, "\n");
+                    " --image IMAGE --prompt a\n             vlmctl ckpt pull ", id, "\n");
   } else {
     absl::StrAppend(&out, "Checkpoint   none was registered\n");
   }

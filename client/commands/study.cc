@@ -137,7 +137,7 @@ Result Delete(Session& session, const EndArgs& args) {
 
 void AddStudyCommands(Cli& cli) {
   CLI::App* group = cli.AddGroup("study", "Searches: list, look at, steer, delete");
-  const char* kWhich = "Name, id or unique prefix";
+  constexpr char kWhich[] = "Name, id or unique prefix";
   ListArgs* list = nullptr;
   CLI::App* command = cli.Add<ListArgs>(group, "list", "List studies, newest first",
                                         "vlmctl study list --active -o json", List, &list);

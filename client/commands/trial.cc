@@ -195,7 +195,7 @@ absl::StatusOr<std::string> StudyNameOf(Session& session, const v1::Trial& trial
 
 void AddTrialCommands(Cli& cli) {
   CLI::App* group = cli.AddGroup("trial", "Configurations of a study: look at, read, stop, retry");
-  const char* kWhich = "STUDY/NUMBER or trial id";
+  constexpr char kWhich[] = "STUDY/NUMBER or trial id";
   ListArgs* list = nullptr;
   CLI::App* command =
       cli.Add<ListArgs>(group, "list", "List the trials of a study",

@@ -129,6 +129,10 @@ void Attempt::OnReport(int rank, v1::Report report) {
     parts_.transfer->Upload(checkpoint, offer_.epoch());
   }
   report.clear_checkpoints();
+  for (v1::ProfileSummary& profile : *report.mutable_profiles()) {
+    profile.set_attempt_id(offer_.attempt_id());
+    profile.set_worker_id(parts_.worker_id);
+  }
   // Back-pressure: this thread reads the trainer's socket.
   while (!parts_.delivery->WaitForRoom(kRoomLimit)) {
   }

@@ -23,7 +23,8 @@ absl::StatusOr<Agreement> Trainer::Step(PhaseClock* clock, StepRecord* record) {
   mine.action = observer_->Pending();
   mine.checkpoint = training_->rank == 0 && keeper_->DueByTime(CheckpointKeeper::Clock::now());
   ASSIGN_OR_RETURN(const Agreement agreed, Agree(mine, training_.get()));
-  Lap(clock, Phase::kAllreduce);
+  // Alone there is nobody to agree with; what is left is the release of the graph.
+  Lap(clock, training_->group ? Phase::kAllreduce : Phase::kBackward);
   record->loss = agreed.loss;
   Optimize(record);
   Lap(clock, Phase::kOptimizer);

@@ -8,6 +8,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 BUILD := build/release
+PROGRAMS := vlm-coordinator vlm-worker vlm-trainer vlmctl
 export GPU VLM_TORCH_DIR SKIP_APT
 
 .PHONY: help
@@ -23,7 +24,8 @@ build: deps ## Build everything into build/release
 	@scripts/build.sh release $(JOBS)
 
 .PHONY: demo
-demo: build ## Run a small search on this machine and print the best trial
+demo: deps ## Run a small search on this machine and print the best trial
+	@scripts/build.sh release $(JOBS) $(PROGRAMS)
 	@scripts/demo.sh
 
 .PHONY: test

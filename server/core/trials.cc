@@ -5,26 +5,12 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "server/core/core.h"
+#include "server/core/param_json.h"
 
 namespace vlm::core {
 namespace {
 
 using nlohmann::json;
-
-json ToJson(const v1::ParamValue& value) {
-  switch (value.kind_case()) {
-    case v1::ParamValue::kFloatValue:
-      return value.float_value();
-    case v1::ParamValue::kIntValue:
-      return value.int_value();
-    case v1::ParamValue::kStringValue:
-      return value.string_value();
-    case v1::ParamValue::kBoolValue:
-      return value.bool_value();
-    default:
-      return nullptr;
-  }
-}
 
 // Optuna keeps the values of an enqueued trial in this system attribute.
 constexpr char kFixedParams[] = "fixed_params";

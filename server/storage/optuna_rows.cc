@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
+#include "server/core/param_json.h"
 #include "server/search/sampler.h"
 
 namespace vlm::storage {
@@ -17,21 +18,6 @@ const char* TypeOf(double value) {
   if (std::isnan(value)) return "NAN";
   if (std::isinf(value)) return value > 0 ? "INF_POS" : "INF_NEG";
   return "FINITE";
-}
-
-json ChoiceJson(const v1::ParamValue& value) {
-  switch (value.kind_case()) {
-    case v1::ParamValue::kFloatValue:
-      return value.float_value();
-    case v1::ParamValue::kIntValue:
-      return value.int_value();
-    case v1::ParamValue::kStringValue:
-      return value.string_value();
-    case v1::ParamValue::kBoolValue:
-      return value.bool_value();
-    default:
-      return nullptr;
-  }
 }
 
 v1::ParamValue ParseChoice(const json& value) {
@@ -197,7 +183,7 @@ std::string DistributionJson(const v1::Distribution& distribution) {
   } else {
     attributes["choices"] = json::array();
     for (const auto& choice : distribution.categorical_distribution().choices()) {
-      attributes["choices"].push_back(ChoiceJson(choice));
+      attributes["choices"].push_back(core::ToJson(choice));
     }
   }
   return json{{"name", name}, {"attributes", attributes}}.dump();

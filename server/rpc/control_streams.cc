@@ -40,8 +40,8 @@ class LogReactor final
   }
   const v1::TailLogsRequest& request() const { return request_; }
   // Reads from the start; `follow` until the trial has ended.
-  void Begin(std::shared_ptr<LogReactor> self, int64_t trial_id, bool follow) {
-    weak_ = std::move(self);
+  void Begin(const std::shared_ptr<LogReactor>& self, int64_t trial_id, bool follow) {
+    weak_ = self;
     trial_id_ = trial_id;
     ended_ = !follow;
     last_ = request_.after_sequence();

@@ -5,9 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 preset=$1
 labels=${2:-}
-# Tests with real processes share a machine whose speed is not theirs: one that fails gets a second try,
-# and ctest's output shows that it needed it.
-args=(--test-dir "build/$preset" --output-on-failure --no-tests=error --repeat until-pass:2 --output-junit "$PWD/build/$preset/junit.xml")
+args=(--test-dir "build/$preset" --output-on-failure --no-tests=error --output-junit "$PWD/build/$preset/junit.xml")
 [ -n "$labels" ] && args+=(-L "$labels")
 [ "$preset" = tsan ] && export TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1"
 [ "$preset" = asan ] && export ASAN_OPTIONS="detect_leaks=1" UBSAN_OPTIONS="print_stacktrace=1"

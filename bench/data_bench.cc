@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "common/status.h"
 #include "insight/shapes/scene.h"
 #include "insight/shapes/shapes.h"
+#include "tests/support/temp_dir.h"
 #include "worker/trainer/data/batches.h"
 #include "worker/trainer/data/dataset.h"
 #include "worker/trainer/data/picture.h"
@@ -102,14 +102,8 @@ absl::StatusOr<bool> Run(const std::string& dir) {
 }  // namespace vlm::bench
 
 int main() {
-  std::string dir = (std::filesystem::temp_directory_path() / "vlm-data-bench-XXXXXX").string();
-  if (::mkdtemp(dir.data()) == nullptr) {
-    std::fprintf(stderr, "data_bench: cannot make a folder %s\n", dir.c_str());
-    return EXIT_FAILURE;
-  }
-  const absl::StatusOr<bool> met = vlm::bench::Run(dir);
-  std::error_code ignored;
-  std::filesystem::remove_all(dir, ignored);
+  const vlm::testing::TempDir dir;
+  const absl::StatusOr<bool> met = vlm::bench::Run(dir.path());
   if (!met.ok()) {
     std::fprintf(stderr, "data_bench: %s\n", std::string(met.status().message()).c_str());
     return EXIT_FAILURE;

@@ -1,65 +1,13 @@
 // The study file: an Optuna database with our tables, written in group commits.
-#include "server/storage/store.h"
-
-#include <sys/mount.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <set>
 
-#include "SQLiteCpp/SQLiteCpp.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "gtest/gtest.h"
-#include "server/storage/writer.h"
-#include "tests/storage/samples.h"
+#include "tests/storage/store_fixture.h"
 
 namespace vlm::storage {
 namespace {
-
-class StoreTest : public ::testing::Test {
- protected:
-  StoreTest() : folder_(::testing::TempDir() + "/store-XXXXXX") {
-    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
-    path_ = folder_ + "/study.db";
-  }
-  ~StoreTest() override { std::filesystem::remove_all(folder_); }
-
-  std::unique_ptr<Store> Open() {
-    auto store = Store::Open(path_);
-    EXPECT_TRUE(store.ok()) << store.status();
-    return store.ok() ? *std::move(store) : nullptr;
-  }
-  core::Snapshot OpenAndLoad() {
-    auto snapshot = Open()->Load();
-    EXPECT_TRUE(snapshot.ok()) << snapshot.status();
-    return snapshot.ok() ? *std::move(snapshot) : core::Snapshot();
-  }
-  absl::Status Commit(Store& store, const core::Batch& batch) { return store.Commit({&batch}); }
-  int64_t Count(const std::string& sql) {
-    SQLite::Database db(path_);
-    return db.execAndGet(sql).getInt64();
-  }
-  std::string Text(const std::string& sql) {
-    SQLite::Database db(path_);
-    return db.execAndGet(sql).getString();
-  }
-  void Execute(const std::string& sql) {
-    SQLite::Database db(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    db.exec(sql);
-  }
-  std::string Bytes() {
-    std::ifstream in(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
-  std::string folder_;
-  std::string path_;
-};
 
 TEST_F(StoreTest, AFreshFileIsAnOptunaDatabase) {
   Open();
@@ -75,8 +23,8 @@ TEST_F(StoreTest, AFreshFileIsAnOptunaDatabase) {
 
 TEST_F(StoreTest, AFreshFileIsWholeWithoutItsLog) {
   auto store = Open();
-  std::filesystem::copy_file(path_, folder_ + "/copy.db");
-  SQLite::Database copy(folder_ + "/copy.db");
+  std::filesystem::copy_file(path_, folder_ / "copy.db");
+  SQLite::Database copy(folder_ / "copy.db");
   EXPECT_EQ(copy.execAndGet("SELECT count(*) FROM vlm_meta").getInt(), 1);
 }
 
@@ -239,166 +187,6 @@ TEST_F(StoreTest, EventsComeBackOldestFirst) {
   const auto events = store->ReadEvents(3);
   ASSERT_EQ(events->size(), 3u);
   EXPECT_EQ(events->at(0).sequence(), 3);
-}
-
-// ---- files that are not ours, damaged, or of the future ----
-
-TEST_F(StoreTest, AFileOfAnotherProgramIsRefusedAndUntouched) {
-  Execute("CREATE TABLE recipes (name TEXT)");
-  const std::string before = Bytes();
-  const auto store = Store::Open(path_);
-  EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(store.status().message().find("another program"), std::string::npos);
-  EXPECT_EQ(Bytes(), before);
-}
-
-TEST_F(StoreTest, AFileOfANewerVersionIsRefusedAndUntouched) {
-  Open();
-  Execute("PRAGMA journal_mode = DELETE");
-  Execute("UPDATE vlm_meta SET value = 99 WHERE key = 'schema'");
-  const std::string before = Bytes();
-  const auto store = Store::Open(path_);
-  EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(store.status().message().find("newer vlmctl"), std::string::npos);
-  EXPECT_EQ(Bytes(), before);
-}
-
-TEST_F(StoreTest, AnOlderOptunaSchemaIsRefusedWithTheRemedy) {
-  Open();
-  Execute("UPDATE alembic_version SET version_num = 'v3.0.0.d'");
-  EXPECT_NE(Store::Open(path_).status().message().find("optuna storage upgrade"),
-            std::string::npos);
-}
-
-TEST_F(StoreTest, AFileThatIsNoDatabaseIsDamage) {
-  std::ofstream(path_) << std::string(8192, 'x');
-  EXPECT_EQ(Store::Open(path_).status().code(), absl::StatusCode::kDataLoss);
-}
-
-TEST_F(StoreTest, ADamagedBodyIsNamed) {
-  ASSERT_TRUE(Commit(*Open(), SampleBatch()).ok());
-  Execute("UPDATE vlm_attempts SET body = x'FFFF'");
-  const auto snapshot = Open()->Load();
-  EXPECT_EQ(snapshot.status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_NE(snapshot.status().message().find("attempt 1"), std::string::npos);
-}
-
-TEST_F(StoreTest, ADamagedBlockIsDamageNotWrongData) {
-  auto store = Open();
-  ASSERT_TRUE(Commit(*store, SampleBatch()).ok());
-  Execute("UPDATE vlm_metric_blocks SET data = substr(data, 1, length(data) - 3)");
-  EXPECT_EQ(store->ReadSeries(1, {}, 0).status().code(), absl::StatusCode::kDataLoss);
-  Execute("UPDATE vlm_metric_blocks SET data = x'FFFFFFFF00'");
-  EXPECT_EQ(store->ReadSeries(1, {}, 0).status().code(), absl::StatusCode::kDataLoss);
-}
-
-TEST_F(StoreTest, AnOptunaFileIsMigratedAfterABackup) {
-  Open();
-  Execute("PRAGMA journal_mode = DELETE");
-  for (const char* table :
-       {"meta", "studies", "trials", "attempts", "report_marks", "workers", "checkpoints", "events",
-        "requests", "metric_blocks", "profiles", "logs"}) {
-    Execute(absl::StrCat("DROP TABLE vlm_", table));
-  }
-  Execute("INSERT INTO studies VALUES (5, 'theirs')");
-  const core::Snapshot snapshot = OpenAndLoad();
-  ASSERT_EQ(snapshot.studies.size(), 1u);
-  EXPECT_FALSE(snapshot.studies[0].spec.has_train());
-  EXPECT_EQ(snapshot.last_study_id, 5);
-  EXPECT_TRUE(std::filesystem::exists(path_ + ".before-migration-1"));
-}
-
-TEST_F(StoreTest, AForeignTrialWeHaveNoFormForDoesNotCloseTheFile) {
-  Open();
-  Execute("INSERT INTO studies VALUES (5, 'theirs')");
-  Execute("INSERT INTO trials VALUES (7, 0, 5, 'RUNNING', NULL, NULL)");
-  Execute(
-      "INSERT INTO trial_params VALUES (1, 7, 'x', 0.0, "
-      "'{\"name\": \"CategoricalDistribution\", \"attributes\": {\"choices\": [NaN]}}')");
-  const core::Snapshot snapshot = OpenAndLoad();
-  ASSERT_EQ(snapshot.trials.size(), 1u);
-  EXPECT_EQ(snapshot.trials[0].params_size(), 0);
-}
-
-// ---- power and space ----
-
-TEST_F(StoreTest, EveryCommitThatReturnedSurvivesAKill) {
-  int channel[2];
-  ASSERT_EQ(pipe(channel), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    auto store = Store::Open(path_);
-    for (int i = 1;; ++i) {
-      core::AppendEvent event;
-      event.event.set_sequence(i);
-      const core::Batch batch = {event};
-      if (!store.ok() || !(*store)->Commit({&batch}).ok()) _exit(1);
-      if (write(channel[1], &i, sizeof(i)) != sizeof(i)) _exit(1);
-    }
-  }
-  int acknowledged = 0;
-  for (int i = 0; i < 20; ++i) ASSERT_EQ(read(channel[0], &acknowledged, sizeof(int)), 4);
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  close(channel[0]);
-  close(channel[1]);
-  EXPECT_GE(OpenAndLoad().last_event_sequence, acknowledged);
-}
-
-TEST_F(StoreTest, AFullDiskIsAnAnswerAndNotACrash) {
-  if (mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=1m") != 0) {
-    GTEST_SKIP() << "a small file system can only be mounted by root";
-  }
-  {
-    auto store = Open();
-    absl::Status status;
-    core::Batch batch = SampleBatch();
-    ASSERT_TRUE(Commit(*store, batch).ok());
-    for (int i = 2; i < 2000 && status.ok(); ++i) {
-      core::PutRequest request{absl::StrCat("r", i), "Submit", std::string(4096, 'x')};
-      status = Commit(*store, {request});
-    }
-    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
-    EXPECT_NE(status.message().find("free some space"), std::string::npos);
-    EXPECT_EQ(store->ReadLogs(1, 0, 0)->size(), 2u) << "what is stored stays readable";
-  }
-  EXPECT_EQ(umount(folder_.c_str()), 0);
-}
-
-// ---- the writer ----
-
-TEST_F(StoreTest, TheWriterCallsBackInOrderAfterTheCommit) {
-  auto store = Open();
-  std::vector<int> order;
-  {
-    Writer writer(store.get());
-    for (int i = 1; i <= 100; ++i) {
-      core::Batch batch;
-      if (i % 2 == 0) {
-        core::AppendEvent event;
-        event.event.set_sequence(i);
-        batch.push_back(event);
-      }
-      writer.Enqueue(std::move(batch), [&order, i] { order.push_back(i); });
-    }
-  }
-  ASSERT_EQ(order.size(), 100u);
-  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
-  EXPECT_EQ(Count("SELECT count(*) FROM vlm_events"), 50);
-}
-
-TEST_F(StoreTest, ReadsAndCommitsGoOnAtTheSameTime) {
-  auto store = Open();
-  ASSERT_TRUE(Commit(*store, SampleBatch()).ok());
-  std::thread reader([&] {
-    for (int i = 0; i < 50; ++i) EXPECT_TRUE(store->ReadSeries(1, {}, 0).ok());
-  });
-  for (int i = 2; i < 52; ++i) {
-    core::AppendEvent event;
-    event.event.set_sequence(i);
-    EXPECT_TRUE(Commit(*store, {event}).ok());
-  }
-  reader.join();
 }
 
 }  // namespace

@@ -30,20 +30,6 @@ std::string FromEnv(const char* name) {
 
 }  // namespace
 
-TempDir::TempDir() {
-  std::string pattern = std::filesystem::temp_directory_path().string() + "/vlm-test-XXXXXX";
-  path_ = mkdtemp(pattern.data()) == nullptr ? "" : pattern;
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TempDir::operator/(const std::string& name) const {
-  return absl::StrCat(path_, "/", name);
-}
-
 std::string Binary(const std::string& name) {
   return absl::StrCat(FromEnv("VLM_BIN_DIR"), "/", name);
 }

@@ -15,22 +15,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/mutex.h"
+#include "tests/support/temp_dir.h"
 
 namespace vlm::testing {
-
-// A directory of its own that goes away with the object.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const;
-
- private:
-  std::string path_;
-};
 
 // Path of one of the project's programs (VLM_BIN_DIR is set by vlm_test).
 std::string Binary(const std::string& name);

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "common/param_json.h"
 
 namespace vlm::client {
 namespace {
@@ -99,18 +100,8 @@ std::string ParamText(const v1::ParamValue& value) {
 }
 
 Json ParamJson(const v1::ParamValue& value) {
-  switch (value.kind_case()) {
-    case v1::ParamValue::kFloatValue:
-      return JsonNumber(value.float_value());
-    case v1::ParamValue::kIntValue:
-      return value.int_value();
-    case v1::ParamValue::kStringValue:
-      return value.string_value();
-    case v1::ParamValue::kBoolValue:
-      return value.bool_value();
-    default:
-      return nullptr;
-  }
+  // JSON has no NaN and no infinity; people's tools choke on them.
+  return value.has_float_value() ? JsonNumber(value.float_value()) : Json(ToJson(value));
 }
 
 std::string ParamsText(const v1::Trial& trial) {

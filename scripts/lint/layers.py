@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 
+import report
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A folder may include the folders named here, and itself. The longest prefix of a path counts.
 MAY_INCLUDE = {
@@ -120,13 +122,9 @@ def main():
             faults += include_faults(name, (ROOT / name).read_text())
     graph = link_graph()
     faults += program_faults(graph)
-    for fault in faults:
-        print(f"layers: {fault}", file=sys.stderr)
-    if faults:
-        return 1
     built = [p for p in PROGRAMS if (ROOT / "build/release/bin" / p).exists()]
-    print(f"layers: {len(names)} files, {len(graph)} targets, {len(built)} built programs")
-    return 0
+    return report.finish("layers", faults,
+                         f"{len(names)} files, {len(graph)} targets, {len(built)} built programs")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 
+import report
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OFF = re.compile(r"\bGTEST_SKIP\b|\bTEST(?:_F|_P)?\(\s*\w+\s*,\s*DISABLED_|\bDISABLED_\w+Test\b")
 
@@ -33,11 +35,7 @@ def main():
             needs_root = "GTEST_SKIP" in line and re.search(r"\broot\b", line)
             if name.endswith(".cc") and OFF.search(line) and not needs_root:
                 faults.append(f"{name}:{number}: a test is switched off")
-    for fault in faults:
-        print(f"tests: {fault}", file=sys.stderr)
-    if not faults:
-        print(f"tests: {len(names)} files are registered")
-    return 1 if faults else 0
+    return report.finish("tests", faults, f"{len(names)} files are registered")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Words that do not belong into a tree that others use: unfinished work and one machine's paths."""
+import pathlib
 import re
 import subprocess
 import sys
-import pathlib
+
+import report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RULES = [
@@ -16,7 +18,6 @@ RULES = [
 ]
 ONLY_CPP = {4, 5}
 PATHS = 1
-STREAMS = 4
 STREAMS = 4
 MAY_PRINT = {"client/main.cc"}  # Hands the streams to the commands.
 SKIP = re.compile(r"\.patch$|^scripts/lint/words\.py$")
@@ -48,11 +49,7 @@ def main():
                     continue
                 if pattern.search(line):
                     faults.append(f"{name}:{number}: {why}: {line.strip()[:80]}")
-    for fault in faults:
-        print(f"words: {fault}", file=sys.stderr)
-    if not faults:
-        print(f"words: {len(names)} files")
-    return 1 if faults else 0
+    return report.finish("words", faults, f"{len(names)} files")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "common/param_json.h"
 #include "nlohmann/json.hpp"
 #include "server/core/core.h"
-#include "server/core/param_json.h"
 
 namespace vlm::core {
 namespace {

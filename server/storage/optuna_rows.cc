@@ -5,8 +5,8 @@
 #include <stdexcept>
 
 #include "absl/time/time.h"
+#include "common/param_json.h"
 #include "nlohmann/json.hpp"
-#include "server/core/param_json.h"
 #include "server/search/sampler.h"
 
 namespace vlm::storage {
@@ -183,7 +183,7 @@ std::string DistributionJson(const v1::Distribution& distribution) {
   } else {
     attributes["choices"] = json::array();
     for (const auto& choice : distribution.categorical_distribution().choices()) {
-      attributes["choices"].push_back(core::ToJson(choice));
+      attributes["choices"].push_back(ToJson(choice));
     }
   }
   return json{{"name", name}, {"attributes", attributes}}.dump();

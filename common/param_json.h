@@ -5,7 +5,7 @@
 #include "nlohmann/json.hpp"
 #include "vlm/v1/study.pb.h"
 
-namespace vlm::core {
+namespace vlm {
 
 inline nlohmann::json ToJson(const v1::ParamValue& value) {
   switch (value.kind_case()) {
@@ -22,4 +22,4 @@ inline nlohmann::json ToJson(const v1::ParamValue& value) {
   }
 }
 
-}  // namespace vlm::core
+}  // namespace vlm

@@ -29,6 +29,9 @@ class SearchThread {
     std::unique_ptr<search::Sampler> sampler;
     std::vector<search::TrialView> trials;
   };
+  static search::StudyView ViewOf(const History& history);
+  // DATA_LOSS, INVALID_ARGUMENT: see Sampler::Restore and search::MakeSampler.
+  static absl::Status MakeSampler(History& history);
   core::Suggestion Answer(const core::SearchAsk& ask);
 
   std::function<void(core::Suggestion)> answer_;

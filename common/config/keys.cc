@@ -100,6 +100,8 @@ constexpr Key kKeys[] = {
     {"study.sampler.n_ei_candidates", "sampler.n_ei_candidates", "24", 1, 1'000'000},
     {"study.sampler.multivariate", "sampler.multivariate", "", 0, 0, false, false, true},
     {"study.sampler.constant_liar", "sampler.constant_liar", "true"},
+    {"study.sampler.group", "sampler.group", "false"},
+    {"study.sampler.max_above", "sampler.max_above", "2000", 0, 10'000'000},
     {"study.pruner.name", "pruner.name", "median"},
     {"study.pruner.n_startup_trials", "pruner.n_startup_trials", "5", 0, 1'000'000},
     {"study.pruner.n_warmup_steps", "pruner.n_warmup_steps", "0", 0, 1e12},

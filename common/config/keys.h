@@ -40,6 +40,10 @@ Place Resolve(const Key& key, v1::StudySpec* spec);
 std::vector<std::string> EnumTexts(const google::protobuf::FieldDescriptor& field);
 std::string EnumText(const google::protobuf::EnumValueDescriptor& value);
 
+std::vector<std::string> SamplerNames();
+// False for an option that the specification's sampler does not have.
+bool KeyIsUsed(absl::string_view key, const v1::StudySpec& spec);
+
 // Sets the field from a scalar's text. Returns what is wrong, or nothing.
 std::string SetFromText(const Key& key, const std::string& text, v1::StudySpec* spec);
 // The field's value in the file's spelling; "null" if unset.

@@ -300,7 +300,7 @@ void Reader::CheckResources() {
             near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
   };
   one_of("study.metric", spec.metric(), {"val_loss", "train_loss"});
-  one_of("study.sampler.name", spec.sampler().name(), {"tpe", "random"});
+  one_of("study.sampler.name", spec.sampler().name(), SamplerNames());
   one_of("study.pruner.name", spec.pruner().name(), {"median", "percentile", "none"});
 }
 
@@ -326,6 +326,7 @@ void Reader::Finish() {
   spec.mutable_train()->set_metric(spec.metric());
   CheckModel();
   CheckResources();
+  CheckSampler();
   std::string* input = spec.mutable_train()->mutable_input_path();
   if (!input->empty() && !absl::StartsWith(*input, "/") && !file_.empty()) {
     *input = (std::filesystem::path(file_).parent_path() / *input).lexically_normal().string();

@@ -53,6 +53,8 @@ class Reader {
   std::vector<int64_t> PossibleInts(const std::string& name, int64_t fixed) const;
   void CheckModel();
   void CheckResources();
+  // samplers.cc
+  void CheckSampler();
 
   std::string file_;
   LoadResult* result_;

@@ -8,7 +8,7 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const v1::SamplerConfig& co
                                                      uint32_t seed) {
   if (config.name() == "random") return std::make_unique<RandomSampler>(seed);
   if (config.name().empty() || config.name() == "tpe") {
-    return std::make_unique<TpeSampler>(config, seed);
+    return std::make_unique<TpeSampler>(TpeOptionsOf(config), seed);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("no sampler \"", config.name(), "\"; known: tpe, random"));

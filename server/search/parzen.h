@@ -1,51 +1,52 @@
 // The Parzen estimator of Optuna 5's TPE: one kernel an observation plus a prior, joint over all
-// names of a space (optuna/samplers/_tpe/parzen_estimator.py). Not thread-safe.
+// names of a space (optuna/samplers/_tpe/parzen_estimator.py and probability_distributions.py).
+// Observations come and go one by one. Not thread-safe.
 #pragma once
 
 #include <vector>
 
+#include "server/search/parzen_axis.h"
 #include "server/search/random_source.h"
-#include "server/search/sampler.h"
 
 namespace vlm::search {
 
-// numpy's pairwise sum of contiguous doubles; the order of additions decides the last bit.
-double PairwiseSum(const double* values, size_t n);
+// Each parallel to the space, internal values.
+using Candidates = std::vector<std::vector<double>>;
 
 class ParzenEstimator {
  public:
-  // `observations[i]` is parallel to `space`; in trial order.
-  ParzenEstimator(const Space& space, const std::vector<std::vector<double>>& observations);
+  // How observations are weighed: older ones less (kRamp), or all the same.
+  enum class Weights { kRamp, kUniform };
+  ParzenEstimator(const Space& space, Weights weights, Argsort sort);
 
-  // `count` candidates, each parallel to the space. Draws: kernels, then each categorical name,
-  // then a block for all numeric names.
-  std::vector<std::vector<double>> Sample(RandomSource& random, size_t count) const;
-  // log density of a candidate (without Jacobian of the log scale).
-  double LogDensity(const std::vector<double>& candidate) const;
+  // `values` parallel to the space. The number must be new.
+  void Insert(int64_t number, const std::vector<double>& values);
+  // False: there was no such observation.
+  bool Remove(int64_t number);
+  size_t observations() const { return numbers_.size(); }
+
+  // To be called after changes, before what follows.
+  void Fit();
+  // Draws: kernels, then each categorical name, then a block for all numeric names.
+  Candidates Sample(RandomSource& random, size_t count) const;
+  // Optuna's log densities (without Jacobian of the log scale), bit for bit. The number of
+  // different candidates decides how erf is evaluated, so all of them belong together.
+  std::vector<double> LogDensities(const Candidates& candidates);
 
  private:
-  struct Axis {
-    bool categorical = false;
-    bool log = false;
-    double step = 0;  // 0 = continuous.
-    double low = 0;   // Of the distribution.
-    double high = 0;
-    double bottom = 0;  // Of the kernels: half a step wider, logged.
-    double top = 0;
-    std::vector<double> mu;
-    std::vector<double> sigma;
-    std::vector<double> log_mass;           // Of [bottom, top], per kernel.
-    std::vector<std::vector<double>> rows;  // Categorical: weights of each kernel.
-  };
-  static Axis MakeAxis(const v1::Distribution& distribution);
-  static void FitNumeric(Axis& axis, const std::vector<double>& values);
-  static void FitCategorical(Axis& axis, size_t choices, const std::vector<double>& values);
-  double StepTerm(const Axis& axis, size_t kernel, double value) const;
+  void FitWeights();
+  void SampleNumeric(RandomSource& random, const std::vector<size_t>& chosen,
+                     Candidates& out) const;
+  void AddCategorical(size_t axis, const Candidates& candidates, std::vector<double>& terms) const;
+  void AddStepped(size_t axis, const Candidates& candidates, std::vector<double>& terms);
+  void AddContinuous(const Candidates& candidates, std::vector<double>& terms) const;
 
-  size_t kernels_ = 0;
-  std::vector<double> weights_;
+  Weights kind_;
+  std::vector<ParzenAxis> axes_;
+  std::vector<int64_t> numbers_;  // Ascending.
+  std::vector<double> weights_;   // Per kernel; sum 1.
   std::vector<double> log_weights_;
-  std::vector<Axis> axes_;
+  bool fitted_ = false;
 };
 
 }  // namespace vlm::search

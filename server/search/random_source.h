@@ -4,32 +4,49 @@
 
 #include <cstdint>
 #include <random>
-#include <sstream>
 #include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace vlm::search {
 
 class RandomSource {
  public:
-  explicit RandomSource(uint32_t seed) : engine_(seed) {}
+  explicit RandomSource(uint32_t seed) : seed_(seed), engine_(seed) {}
   // Uniform in [0, 1).
   double Double() {
-    const uint64_t high = engine_() >> 5;
-    const uint64_t low = engine_() >> 6;
+    const uint64_t high = Word() >> 5;
+    const uint64_t low = Word() >> 6;
     return (static_cast<double>(high) * 67108864.0 + static_cast<double>(low)) / 9007199254740992.0;
   }
-  std::string State() const {
-    std::ostringstream out;
-    out << engine_;
-    return out.str();
+  // The next 32 bits.
+  uint32_t Word() {
+    ++words_;
+    return static_cast<uint32_t>(engine_());
   }
-  bool Restore(const std::string& state) {
-    std::istringstream in(state);
-    in >> engine_;
-    return !in.fail();
+  // The seed and how far the stream has been read: short enough to be stored with each suggestion.
+  // Going there again takes some nanoseconds a word.
+  std::string State() const { return absl::StrCat("mt19937 ", seed_, " ", words_); }
+  bool Restore(absl::string_view state) {
+    const std::vector<absl::string_view> parts = absl::StrSplit(state, ' ');
+    uint32_t seed = 0;
+    uint64_t words = 0;
+    if (parts.size() != 3 || parts[0] != "mt19937" || !absl::SimpleAtoi(parts[1], &seed) ||
+        !absl::SimpleAtoi(parts[2], &words)) {
+      return false;
+    }
+    seed_ = seed;
+    words_ = words;
+    engine_.seed(seed);
+    engine_.discard(words);
+    return true;
   }
 
  private:
+  uint32_t seed_;
+  uint64_t words_ = 0;
   std::mt19937 engine_;
 };
 

@@ -1,8 +1,9 @@
 // Samplers: history in, parameters out. One file an algorithm; only the factory below names them.
 //
 // Call order (Optuna's): for one trial, SampleRelative once with the study's space, then
-// SampleIndependent for each name that it did not return, in the order of the space; after the
-// trial has ended, AfterTrial. A sampler owns its generators; State/Restore carry them over a
+// SampleIndependent for each name that it did not return, in the order of the space. Observe tells
+// it of each trial that begins, changes or ends, those of its own suggestions included, and at
+// first of all that there are. A sampler owns its generators; State/Restore carry them over a
 // restart. Not thread-safe: one search thread calls it. Never changes what it is given.
 #pragma once
 
@@ -28,6 +29,7 @@ struct TrialView {
   std::vector<std::pair<std::string, double>> params;  // In suggestion order.
   std::vector<v1::Distribution> distributions;         // Parallel to params.
   absl::btree_map<int64_t, double> intermediate_values;
+  std::vector<double> constraints;  // Feasible if none is above 0.
 };
 
 // A study's history. `trials[i].number == i`; borrowed, unchanged during a call.
@@ -51,7 +53,7 @@ class Sampler {
   virtual absl::StatusOr<double> SampleIndependent(const StudyView& study, int64_t number,
                                                    const std::string& name,
                                                    const v1::Distribution& distribution) = 0;
-  virtual void AfterTrial(const StudyView& /*study*/, int64_t /*number*/) {}
+  virtual void Observe(const StudyView& /*study*/, int64_t /*number*/) {}
   // Opaque bytes that Restore of the same sampler and configuration takes.
   virtual std::string State() const = 0;
   // DATA_LOSS: not this sampler's state.
@@ -62,9 +64,17 @@ class Sampler {
 absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const v1::SamplerConfig& config,
                                                      uint32_t seed);
 
-// All names of `space` for one trial, in its order (relative first, then independent).
+// All names of `space` for one trial, in its order. As in Optuna: a fixed value is taken as it is,
+// a range with one value gives that one; the first other name asks for the relative sample, and
+// names that it leaves out, or gives a value outside the range, are sampled on their own.
 absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView& study,
-                                               int64_t number, const Space& space);
+                                               int64_t number, const Space& space,
+                                               const InternalParams& fixed = {});
+
+// Constraints among a trial's system attributes (JSON texts), in Optuna's two forms: a list under
+// "constraints" and numbers under "constraints:<name>". What is not a number is left out.
+std::vector<double> ReadConstraints(
+    const google::protobuf::Map<std::string, std::string>& system_attributes);
 
 // External value <-> internal value. OUT_OF_RANGE: not in the distribution (the message says why).
 absl::StatusOr<double> ToInternal(const v1::Distribution& distribution,

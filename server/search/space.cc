@@ -1,9 +1,11 @@
 // Values in and out of their internal form, and the order of a suggestion.
 #include <cmath>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "server/search/sampler.h"
+#include "server/search/space_tracker.h"
 
 namespace vlm::search {
 namespace {
@@ -23,6 +25,19 @@ absl::Status CheckRange(double value, double low, double high) {
   if (value >= low && value <= high) return absl::OkStatus();
   return absl::OutOfRangeError(
       absl::StrCat("value ", value, " is outside the range [", low, ", ", high, "]"));
+}
+
+// Whether an internal value lies in the range; a step is not looked at, as sampled values keep it.
+bool Contains(const v1::Distribution& distribution, double internal) {
+  if (distribution.has_categorical_distribution()) {
+    return internal >= 0 && internal < distribution.categorical_distribution().choices_size();
+  }
+  if (distribution.has_int_distribution()) {
+    const auto& d = distribution.int_distribution();
+    return CheckRange(internal, static_cast<double>(d.low()), static_cast<double>(d.high())).ok();
+  }
+  const auto& d = distribution.float_distribution();
+  return internal >= d.low() && internal <= d.high();
 }
 
 }  // namespace
@@ -76,31 +91,39 @@ absl::StatusOr<v1::ParamValue> ToExternal(const v1::Distribution& distribution, 
 }
 
 absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView& study,
-                                               int64_t number, const Space& space) {
-  auto relative = sampler.SampleRelative(study, number, space);
-  if (!relative.ok()) return relative.status();
+                                               int64_t number, const Space& space,
+                                               const InternalParams& fixed) {
+  std::optional<InternalParams> relative;
   std::vector<v1::Param> params;
   for (const v1::SearchParam& searched : space) {
+    const v1::Distribution& distribution = searched.distribution();
     double internal = 0;
-    bool usable = false;
-    if (const auto it = relative->find(searched.name()); it != relative->end()) {
+    if (const auto it = fixed.find(searched.name()); it != fixed.end()) {
       internal = it->second;
-      const auto external = ToExternal(searched.distribution(), internal);
+    } else if (SingleValued(distribution)) {
+      internal = SingleValue(distribution);
+    } else {
+      if (!relative) {
+        auto sampled = sampler.SampleRelative(study, number, space);
+        if (!sampled.ok()) return sampled.status();
+        relative = *std::move(sampled);
+      }
+      const auto found = relative->find(searched.name());
       // An exp() that lands an ulp outside the range is sampled again on its own.
-      usable = external.ok() && ToInternal(searched.distribution(), *external).ok();
+      if (found != relative->end() && Contains(distribution, found->second)) {
+        internal = found->second;
+      } else {
+        auto alone = sampler.SampleIndependent(study, number, searched.name(), distribution);
+        if (!alone.ok()) return alone.status();
+        internal = *alone;
+      }
     }
-    if (!usable) {
-      auto alone =
-          sampler.SampleIndependent(study, number, searched.name(), searched.distribution());
-      if (!alone.ok()) return alone.status();
-      internal = *alone;
-    }
-    auto external = ToExternal(searched.distribution(), internal);
+    auto external = ToExternal(distribution, internal);
     if (!external.ok()) return external.status();
     v1::Param& param = params.emplace_back();
     param.set_name(searched.name());
     *param.mutable_value() = *std::move(external);
-    *param.mutable_distribution() = searched.distribution();
+    *param.mutable_distribution() = distribution;
   }
   return params;
 }

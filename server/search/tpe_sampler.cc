@@ -1,125 +1,197 @@
 #include "server/search/tpe_sampler.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <cstdlib>
 
-#include "google/protobuf/util/message_differencer.h"
-#include "server/search/parzen.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 
 namespace vlm::search {
 namespace {
 
-using google::protobuf::util::MessageDifferencer;
+constexpr size_t kMaxModels = 256;  // Spaces that change all the time must not fill the memory.
 
-bool IsFinished(const TrialView& trial) {
-  return trial.state == v1::TRIAL_STATE_COMPLETE || trial.state == v1::TRIAL_STATE_PRUNED;
-}
-
-bool SingleValued(const v1::Distribution& d) {
-  if (d.has_categorical_distribution()) return d.categorical_distribution().choices_size() <= 1;
-  if (d.has_int_distribution()) return d.int_distribution().low() == d.int_distribution().high();
-  return d.float_distribution().low() == d.float_distribution().high();
-}
-
-// Names that every finished trial drew from an equal range, sorted.
-Space Intersection(const StudyView& study, const Space& space) {
-  Space out;
-  for (const v1::SearchParam& searched : space) {
-    if (SingleValued(searched.distribution())) continue;
-    const bool everywhere =
-        std::all_of(study.trials->begin(), study.trials->end(), [&](const TrialView& trial) {
-          if (!IsFinished(trial)) return true;
-          for (size_t i = 0; i < trial.params.size(); ++i) {
-            if (trial.params[i].first == searched.name()) {
-              return MessageDifferencer::Equals(trial.distributions[i], searched.distribution());
-            }
-          }
-          return false;
-        });
-    if (everywhere) out.push_back(searched);
+std::string KeyOf(const Space& space) {
+  std::string key;
+  for (const v1::SearchParam& param : space) {
+    const std::string bytes = param.SerializeAsString();
+    absl::StrAppend(&key, bytes.size(), ":", bytes);
   }
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return a.name() < b.name(); });
-  return out;
-}
-
-// Observations of the trials that have every name of the space.
-std::vector<std::vector<double>> Observe(const StudyView& study, const Space& space,
-                                         const std::vector<int64_t>& numbers) {
-  std::vector<std::vector<double>> out;
-  for (int64_t number : numbers) {
-    const TrialView& trial = (*study.trials)[static_cast<size_t>(number)];
-    std::vector<double> row;
-    for (const v1::SearchParam& searched : space) {
-      for (const auto& [name, value] : trial.params) {
-        if (name == searched.name()) row.push_back(value);
-      }
-    }
-    if (row.size() == space.size()) out.push_back(std::move(row));
-  }
-  return out;
+  return key;
 }
 
 }  // namespace
 
-bool TpeSampler::StartingUp(const StudyView& study) const {
-  const auto finished = std::count_if(study.trials->begin(), study.trials->end(), IsFinished);
-  return finished < config_.n_startup_trials();
+TpeOptions TpeOptionsOf(const v1::SamplerConfig& config) {
+  TpeOptions options;
+  options.n_startup_trials = static_cast<size_t>(std::max<int64_t>(0, config.n_startup_trials()));
+  options.n_ei_candidates = static_cast<size_t>(std::max<int64_t>(1, config.n_ei_candidates()));
+  if (config.has_multivariate()) options.multivariate = config.multivariate();
+  options.group = config.group();
+  options.constant_liar = config.constant_liar();
+  options.max_above = static_cast<size_t>(std::max<int64_t>(0, config.max_above()));
+  return options;
+}
+
+bool TpeSampler::Joint(const StudyView& study) const {
+  if (options_.multivariate) return *options_.multivariate;
+  return options_.group || study.directions.size() <= 1;
+}
+
+void TpeSampler::Observe(const StudyView& study, int64_t number) {
+  const TrialView& trial = (*study.trials)[static_cast<size_t>(number)];
+  tracker_.Observe(trial);
+  if (const auto it = relative_.find(number); it != relative_.end()) {
+    // Needed only while the trial runs without all of them.
+    for (const auto& [name, value] : trial.params) it->second.erase(name);
+    if (it->second.empty() || trial.state != v1::TRIAL_STATE_RUNNING) relative_.erase(it);
+  }
+  history_.Observe(study, number);
+}
+
+// The trial's values of all names of the space; false if one is missing.
+bool TpeSampler::Read(const StudyView& study, int64_t number, const Space& space,
+                      std::vector<double>* row) const {
+  const TrialView& trial = (*study.trials)[static_cast<size_t>(number)];
+  const auto relative = relative_.find(number);
+  row->clear();
+  for (const v1::SearchParam& searched : space) {
+    const auto param =
+        std::find_if(trial.params.begin(), trial.params.end(),
+                     [&](const auto& named) { return named.first == searched.name(); });
+    if (param != trial.params.end()) {
+      row->push_back(param->second);
+    } else if (relative != relative_.end() && relative->second.contains(searched.name())) {
+      row->push_back(relative->second.at(searched.name()));
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+void TpeSampler::Update(const StudyView& study, Model& model) {
+  std::vector<int64_t> numbers;
+  if (!model.filled || !history_.ChangesSince(model.changes, &numbers)) {
+    const auto weights = study.directions.size() > 1 ? ParzenEstimator::Weights::kUniform
+                                                     : ParzenEstimator::Weights::kRamp;
+    model.below = ParzenEstimator(model.space, weights, options_.sort);
+    model.above = ParzenEstimator(model.space, ParzenEstimator::Weights::kRamp, options_.sort);
+    model.filled = true;
+    numbers = history_.Members();
+  }
+  model.changes = history_.changes_end();
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  std::vector<double> row;
+  for (int64_t number : numbers) {
+    if (!model.below.Remove(number)) model.above.Remove(number);
+    const TpeHistory::Side side = history_.side(number);
+    if (side != TpeHistory::Side::kBelow && side != TpeHistory::Side::kAbove) continue;
+    if (!Read(study, number, model.space, &row)) continue;
+    (side == TpeHistory::Side::kBelow ? model.below : model.above).Insert(number, row);
+  }
+  model.below.Fit();
+  model.above.Fit();
+}
+
+TpeSampler::Model& TpeSampler::ModelOf(const StudyView& study, const Space& space) {
+  std::unique_ptr<Model>& model = models_[KeyOf(space)];
+  if (model == nullptr) {
+    if (models_.size() > kMaxModels) {
+      models_.clear();
+      return ModelOf(study, space);
+    }
+    model = std::make_unique<Model>(
+        Model{space, ParzenEstimator({}, ParzenEstimator::Weights::kRamp, options_.sort),
+              ParzenEstimator({}, ParzenEstimator::Weights::kRamp, options_.sort)});
+  }
+  Update(study, *model);
+  return *model;
 }
 
 InternalParams TpeSampler::SampleFrom(const StudyView& study, int64_t number, const Space& space) {
-  const TpeSplit split = SplitTrials(study, number, config_.constant_liar());
-  const ParzenEstimator below(space, Observe(study, space, split.below));
-  const ParzenEstimator above(space, Observe(study, space, split.above));
-  const auto candidates =
-      below.Sample(random_, static_cast<size_t>(std::max<int64_t>(1, config_.n_ei_candidates())));
-  size_t best = 0;
-  double highest = -std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const double gain = below.LogDensity(candidates[i]) - above.LogDensity(candidates[i]);
-    if (gain > highest) {
-      highest = gain;
-      best = i;
-    }
-  }
+  history_.Forget(number);  // A trial does not count itself.
+  history_.Settle(study);
+  Model& model = ModelOf(study, space);
+  const Candidates candidates = model.below.Sample(random_, options_.n_ei_candidates);
+  std::vector<double> gains = model.below.LogDensities(candidates);
+  const std::vector<double> above = model.above.LogDensities(candidates);
+  for (size_t i = 0; i < gains.size(); ++i) gains[i] -= above[i];
+  const std::vector<double>& best = candidates[ArgMax(gains)];
   InternalParams out;
-  for (size_t j = 0; j < space.size(); ++j) out[space[j].name()] = candidates[best][j];
+  for (size_t j = 0; j < space.size(); ++j) out[space[j].name()] = best[j];
   return out;
 }
 
 absl::StatusOr<InternalParams> TpeSampler::SampleRelative(const StudyView& study, int64_t number,
                                                           const Space& space) {
-  const bool joint = config_.has_multivariate() ? config_.multivariate() : true;
-  if (!joint || StartingUp(study)) return InternalParams{};
-  const Space common = Intersection(study, space);
-  if (common.empty()) return InternalParams{};
-  return SampleFrom(study, number, common);
+  InternalParams out;
+  if (!Joint(study)) return out;
+  std::vector<Space> groups;
+  if (options_.group) {
+    groups = tracker_.Groups(study);
+  } else {
+    groups.push_back(tracker_.Intersection());
+  }
+  if (StartingUp()) return out;
+  for (Space& group : groups) {
+    // A wrapper may leave names out.
+    group.erase(std::remove_if(group.begin(), group.end(),
+                               [&](const v1::SearchParam& param) {
+                                 return std::none_of(space.begin(), space.end(), [&](auto& known) {
+                                   return known.name() == param.name();
+                                 });
+                               }),
+                group.end());
+    if (group.empty()) continue;
+    for (const auto& [name, value] : SampleFrom(study, number, group)) out[name] = value;
+  }
+  if (options_.constant_liar && !out.empty()) relative_[number] = out;
+  return out;
 }
 
 absl::StatusOr<double> TpeSampler::SampleIndependent(const StudyView& study, int64_t number,
                                                      const std::string& name,
                                                      const v1::Distribution& distribution) {
-  if (SingleValued(distribution)) {
-    if (distribution.has_categorical_distribution()) return 0.0;
-    return distribution.has_int_distribution()
-               ? static_cast<double>(distribution.int_distribution().low())
-               : distribution.float_distribution().low();
-  }
-  if (StartingUp(study)) return SampleUniform(distribution, startup_);
+  if (StartingUp()) return SampleUniform(distribution, startup_);
   v1::SearchParam one;
   one.set_name(name);
   *one.mutable_distribution() = distribution;
   return SampleFrom(study, number, {one}).at(name);
 }
 
-std::string TpeSampler::State() const { return random_.State() + "\n" + startup_.State(); }
+std::string TpeSampler::State() const {
+  std::string state = absl::StrCat(random_.State(), ";", startup_.State());
+  for (const auto& [number, params] : relative_) {
+    absl::StrAppend(&state, ";", number);
+    for (const auto& [name, value] : params) {
+      absl::StrAppendFormat(&state, ",%s=%a", absl::WebSafeBase64Escape(name), value);
+    }
+  }
+  return state;
+}
 
 absl::Status TpeSampler::Restore(const std::string& state) {
-  const size_t line = state.find('\n');
-  if (line == std::string::npos || !random_.Restore(state.substr(0, line)) ||
-      !startup_.Restore(state.substr(line + 1))) {
-    return absl::DataLossError("not the state of a TPE sampler");
+  const absl::Status bad = absl::DataLossError("not the state of a TPE sampler");
+  const std::vector<std::string> parts = absl::StrSplit(state, ';');
+  if (parts.size() < 2 || !random_.Restore(parts[0]) || !startup_.Restore(parts[1])) return bad;
+  relative_.clear();
+  for (size_t i = 2; i < parts.size(); ++i) {
+    const std::vector<std::string> fields = absl::StrSplit(parts[i], ',');
+    int64_t number = 0;
+    if (!absl::SimpleAtoi(fields[0], &number)) return bad;
+    for (size_t k = 1; k < fields.size(); ++k) {
+      const std::pair<std::string, std::string> field = absl::StrSplit(fields[k], '=');
+      std::string name;
+      char* end = nullptr;
+      const double value = std::strtod(field.second.c_str(), &end);
+      if (!absl::WebSafeBase64Unescape(field.first, &name) || *end != '\0') return bad;
+      relative_[number][name] = value;
+    }
   }
   return absl::OkStatus();
 }

@@ -1,7 +1,8 @@
 #include "server/search/truncated_normal.h"
 
 #include <cmath>
-#include <cstddef>
+
+#include "server/search/erf.h"
 
 namespace vlm::search {
 namespace {
@@ -9,6 +10,12 @@ namespace {
 constexpr double kSqrt2 = 1.41421356237309504880;
 constexpr double kPi = 3.14159265358979323846;
 constexpr int kNewtonRounds = 100;
+
+// Python's a**2 is the C library's pow, whose result a compiler must not replace by a product.
+double Square(double a) {
+  volatile double two = 2;
+  return std::pow(a, two);
+}
 
 double NormalCdf(double a) {
   const double x = a / kSqrt2;
@@ -20,12 +27,13 @@ double NormalCdf(double a) {
 double LogNormalCdf(double a) {
   if (a > 6) return -NormalCdf(-a);
   if (a > -20) return std::log(NormalCdf(a));
-  const double left = -0.5 * a * a - std::log(-a) - 0.5 * std::log(2 * kPi);
+  const double square = Square(a);
+  const double left = -0.5 * square - std::log(-a) - 0.5 * std::log(2 * kPi);
   double last = 0;
   double sum = 1;
   double numerator = 1;
   double denominator = 1;
-  const double inverse_square = 1 / (a * a);
+  const double inverse_square = 1 / square;
   double sign = 1;
   for (int i = 1; std::abs(last - sum) > 2.2204460492503131e-16; ++i) {
     last = sum;
@@ -77,10 +85,14 @@ std::vector<double> InverseLogCdf(const std::vector<double>& y) {
 
 }  // namespace
 
-double LogGaussMass(double a, double b) {
+double LogGaussMass(double a, double b, Erf erf) {
   if (b <= 0) return LogDiff(LogNormalCdf(b), LogNormalCdf(a));
   if (a > 0) return LogDiff(LogNormalCdf(-a), LogNormalCdf(-b));
-  return std::log1p(-NormalCdf(a) - NormalCdf(-b));
+  const auto cdf = [erf](double x) {
+    x /= kSqrt2;
+    return 0.5 + 0.5 * (erf == Erf::kLibrary ? std::erf(x) : PolynomialErf(x));
+  };
+  return std::log1p(-cdf(a) - cdf(-b));
 }
 
 std::vector<double> TruncatedNormalQuantiles(const std::vector<double>& u,
@@ -88,8 +100,10 @@ std::vector<double> TruncatedNormalQuantiles(const std::vector<double>& u,
                                              const std::vector<double>& b) {
   std::vector<double> left;
   std::vector<double> right;
+  size_t central = 0;
+  for (size_t i = 0; i < u.size(); ++i) central += IsCentral(a[i], b[i]) ? 1 : 0;
   for (size_t i = 0; i < u.size(); ++i) {
-    const double mass = LogGaussMass(a[i], b[i]);
+    const double mass = LogGaussMass(a[i], b[i], ErfFor(central));
     if (a[i] < 0) {
       left.push_back(LogAddExp(LogNormalCdf(a[i]), std::log(u[i]) + mass));
     } else {
@@ -105,6 +119,7 @@ std::vector<double> TruncatedNormalQuantiles(const std::vector<double>& u,
     out[i] = a[i] < 0 ? left[next_left++] : -right[next_right++];
     if (u[i] == 0) out[i] = a[i];
     if (u[i] == 1) out[i] = b[i];
+    if (a[i] == b[i]) out[i] = std::nan("");
   }
   return out;
 }

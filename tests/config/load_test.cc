@@ -152,7 +152,8 @@ TEST(LoadTest, NullBlockSizeMeansTheLongestCaption) {
 
 TEST(LoadTest, ToYamlReadsBackToTheSameSpecification) {
   for (const char* text :
-       {"", "hyperparameter_tuning: true\n", "study: {name: 'it''s', direction: maximize}\n",
+       {"", "study: {sampler: random}\n", "hyperparameter_tuning: true\n",
+        "study: {name: 'it''s', direction: maximize}\n",
         "study: {search_space: {dropout: {type: float, low: 0, high: 0.5, step: 0.1}, n_layer: "
         "{type: int, low: 1, high: 8, log: true}, optimizer.schedule: [cosine, wsd]}}\n"}) {
     v1::StudySpec first = LoadText(text).spec;
@@ -224,6 +225,10 @@ INSTANTIATE_TEST_SUITE_P(
               "use 18"},
         Fault{"study: {metric: loss}\n", 2, 9, "none of val_loss, train_loss", ""},
         Fault{"study: {sampler: tpee}\n", 0, 0, "none of tpe, random", "tpe"},
+        Fault{"study:\n  sampler:\n    name: random\n    group: true\n", 5, 5,
+              "not used by the sampler random", "remove it"},
+        Fault{"study: {sampler: {multivariate: false, group: true}}\n", 2, 40,
+              "multivariate: false", "remove one"},
         Fault{"study: {direction: up}\n", 2, 20, "none of minimize, maximize", ""},
         Fault{"study: [1]\n", 2, 8, "must be a section", ""},
         Fault{"optimizer: {betas: [1]}\n", 2, 20, "list of two numbers", ""},

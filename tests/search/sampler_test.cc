@@ -58,6 +58,7 @@ class SamplerTest : public ::testing::TestWithParam<const char*> {
     }
     view.state = v1::TRIAL_STATE_COMPLETE;
     view.values = {view.params[0].second};
+    sampler.Observe(study, view.number);
     return *params;
   }
   std::vector<TrialView> trials_;
@@ -81,6 +82,9 @@ TEST_P(SamplerTest, StateGoesOnWhereItWas) {
   auto second = Make(99);
   ASSERT_TRUE(second->Restore(first->State()).ok());
   const std::vector<TrialView> history = trials_;
+  for (const TrialView& trial : history) {
+    second->Observe({"s", {v1::DIRECTION_MINIMIZE}, &history}, trial.number);
+  }
   const auto ours = Next(*first);
   trials_ = history;
   const auto theirs = Next(*second);
@@ -115,6 +119,33 @@ TEST(SpaceTest, ValuesOutsideTheirRangeAreRefused) {
   EXPECT_FALSE(ToInternal(IntRange(1, 7), value).ok());
   value.set_float_value(NAN);
   EXPECT_FALSE(ToInternal(IntRange(1, 7), value).ok());
+}
+
+TEST(SpaceTest, ConstraintsOfBothFormsAreRead) {
+  google::protobuf::Map<std::string, std::string> attributes;
+  attributes["constraints"] = "[0.5, -Infinity, null, NaN]";
+  attributes["constraints:0"] = "-2";
+  attributes["constraints:size"] = "1e3";
+  attributes["fixed_params"] = "{}";
+  const double inf = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(ReadConstraints(attributes), (std::vector<double>{-2, -inf, 1000}));
+  attributes["constraints"] = "null";
+  EXPECT_EQ(ReadConstraints(attributes), (std::vector<double>{-2, 1000}));
+}
+
+TEST(SpaceTest, FixedAndSingleValuesDoNotAskTheSampler) {
+  v1::SamplerConfig config;
+  config.set_name("random");
+  auto sampler = *MakeSampler(config, 1);
+  const std::string before = sampler->State();
+  const std::vector<TrialView> none;
+  const auto params = Suggest(*sampler, {"s", {v1::DIRECTION_MINIMIZE}, &none}, 0, SomeSpace(),
+                              {{"z", 0.5}, {"a", 1}});
+  ASSERT_TRUE(params.ok()) << params.status();
+  EXPECT_EQ((*params)[0].value().float_value(), 0.5);
+  EXPECT_EQ((*params)[1].value().int_value(), 7);
+  EXPECT_EQ((*params)[2].value().string_value(), "y");
+  EXPECT_EQ(sampler->State(), before);
 }
 
 TEST(SpaceTest, AnIndexThatIsNoChoiceIsRefused) {

@@ -8,7 +8,6 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 BUILD := build/release
-PROGRAMS := vlm-coordinator vlm-worker vlm-trainer vlmctl
 export GPU VLM_TORCH_DIR SKIP_APT
 
 .PHONY: help
@@ -25,7 +24,7 @@ build: deps ## Build everything into build/release
 
 .PHONY: demo
 demo: deps ## Run a small search on this machine and print the best trial
-	@scripts/build.sh release $(JOBS) $(PROGRAMS)
+	@scripts/build.sh release $(JOBS) vlm_programs
 	@scripts/demo.sh
 
 .PHONY: test
@@ -69,7 +68,8 @@ bench: build ## Run the benchmarks; prints the machine's limits first
 	@bench/run.sh
 
 .PHONY: install
-install: build ## Install the programs below PREFIX
+install: deps ## Build and install the programs below PREFIX
+	@scripts/build.sh release $(JOBS) vlm_programs
 	@cmake --install $(BUILD) --prefix $(PREFIX)
 
 .PHONY: clean

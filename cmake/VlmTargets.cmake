@@ -44,6 +44,9 @@ function(vlm_library)
   endif()
 endfunction()
 
+# Everything that is installed, and nothing else.
+add_custom_target(vlm_programs)
+
 # vlm_executable(NAME name SRCS main.cc [DEPS target ...]): a program in build/<preset>/bin.
 function(vlm_executable)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
@@ -51,6 +54,7 @@ function(vlm_executable)
   target_include_directories(${ARG_NAME} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${ARG_NAME} PRIVATE vlm_warnings ${ARG_DEPS})
   install(TARGETS ${ARG_NAME} RUNTIME DESTINATION bin)
+  add_dependencies(vlm_programs ${ARG_NAME})
 endfunction()
 
 # vlm_test(NAME name SRCS x_test.cc [DEPS target ...] [LABELS unit|contract|cluster|parity|slow ...]

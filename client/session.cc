@@ -166,8 +166,8 @@ absl::Status Session::Explain(const grpc::Status& status) const {
                                                target_.source, "): ", error.message()));
   }
   if (error.code() == absl::StatusCode::kDeadlineExceeded) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("the coordinator at ", target_.addr, " did not answer in time"));
+    return absl::DeadlineExceededError(absl::StrCat("the coordinator at ", target_.addr,
+                                                    " did not answer in time: ", error.message()));
   }
   return error;
 }

@@ -35,6 +35,7 @@ class Cluster {
 
   v1::Control::Stub* control() { return control_.get(); }
   const std::string& address() const { return address_; }
+  std::string File() const { return dir_ / "data/study.db"; }
   pid_t coordinator() const { return coordinator_->pid(); }
   pid_t worker() const { return worker_->pid(); }
   std::string Path(const std::string& program) const { return bin_ + "/" + program; }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs the benchmarks of a built tree: run.sh [NAME...] runs those named (limits data control step),
+# Runs the benchmarks of a built tree: run.sh [NAME...] runs those named (limits data control study step),
 # without names all. The machine's own limits come first. Ends with 1 when a figure is missed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=build/release
 bin=$build/bench-bin
-names=(limits data control step)
+names=(limits data control study step)
 [ $# -gt 0 ] && names=("$@")
 failed=0
 for name in "${names[@]}"; do
@@ -13,6 +13,14 @@ for name in "${names[@]}"; do
     limits) "$bin/machine_limits" "$build" || failed=1 ;;
     data) "$bin/data_bench" || failed=1 ;;
     control) "$bin/control_bench" "$build/bin" || failed=1 ;;
+    study)
+      # Trials a second beside Optuna on SQLite.
+      if venv=$(scripts/deps/peers.sh); then
+        "$venv/bin/python" bench/study_vs_optuna.py || failed=1
+      else
+        failed=1
+      fi
+      ;;
     step)
       # Training steps against PyTorch on the same cores.
       if [ -x bench/step.sh ]; then
@@ -20,7 +28,7 @@ for name in "${names[@]}"; do
       fi
       ;;
     *)
-      echo "bench: error: no benchmark is called '$name'; there are: limits data control step" >&2
+      echo "bench: error: no benchmark is called '$name'; there are: limits data control study step" >&2
       exit 2
       ;;
   esac

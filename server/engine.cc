@@ -16,8 +16,6 @@ namespace {
 constexpr absl::Duration kLongestSleep = absl::Seconds(30);
 // Stepping pauses while this many batches wait for the disk: back-pressure instead of memory.
 constexpr size_t kDeepWriter = 64;
-// Who waits for an answer looks this often whether the disk is the reason.
-constexpr absl::Duration kHealthCheck = absl::Milliseconds(500);
 
 // Studies and workers come and go rarely (info); trials often (debug); what was lost is a warning.
 void LogEvent(const v1::Event& event) {
@@ -34,13 +32,20 @@ void LogEvent(const v1::Event& event) {
       {{"kind", event.kind()}, {"study", event.study_id()}, {"trial", event.trial_id()}});
 }
 
+bool IsForSearch(const core::Effect& effect) {
+  return std::holds_alternative<core::SearchStudy>(effect) ||
+         std::holds_alternative<core::SearchForget>(effect) ||
+         std::holds_alternative<core::SearchTrial>(effect) ||
+         std::holds_alternative<core::SearchAsk>(effect);
+}
+
 }  // namespace
 
 Engine::Engine(storage::Store* store, core::Snapshot snapshot, core::CoreOptions options,
                EffectSink* sink, const Clock& clock)
     : sink_(sink),
       clock_(clock),
-      writer_(store),
+      writer_(store, [this](const absl::Status& why) { FailCalls(why); }),
       search_([this](core::Suggestion suggestion) { Post(std::move(suggestion)); }) {
   core::Output at_start;
   core_ = std::make_unique<core::Core>(std::move(options), std::move(snapshot),
@@ -61,10 +66,14 @@ Engine::~Engine() {
 void Engine::Post(core::Input input) {
   MutexLock lock(mutex_);
   queue_.push_back(std::move(input));
-  changed_.NotifyAll();
+  if (queue_.size() == 1) changed_.NotifyOne();
 }
 
 void Engine::CallAsync(core::CallBody body, Callback done) {
+  // While the disk is full no answer could be durable: say so instead of letting callers wait.
+  if (absl::Status health = writer_.Health(); !health.ok()) {
+    return done(Annotate(health, "the coordinator cannot store anything now"));
+  }
   const core::Token token = next_token_++;
   {
     MutexLock lock(calls_mutex_);
@@ -73,24 +82,28 @@ void Engine::CallAsync(core::CallBody body, Callback done) {
   Post(core::Call{token, std::move(body)});
 }
 
-absl::StatusOr<MessagePtr> Engine::Call(core::CallBody body, absl::Duration timeout) {
-  // While the disk is full no answer could be durable: say so instead of letting callers wait.
-  if (absl::Status health = writer_.Health(); !health.ok()) {
-    return Annotate(health, "the coordinator cannot store anything now");
+// Those who wait while the disk is full are told; what they asked for may still come about.
+void Engine::FailCalls(const absl::Status& why) {
+  absl::flat_hash_map<core::Token, Callback> calls;
+  {
+    MutexLock lock(calls_mutex_);
+    calls.swap(calls_);
   }
+  for (auto& [token, done] : calls) {
+    done(absl::DeadlineExceededError(absl::StrCat(
+        "the coordinator could not answer in time; the outcome is not known: ", why.message())));
+  }
+}
+
+absl::StatusOr<MessagePtr> Engine::Call(core::CallBody body, absl::Duration timeout) {
   auto promise = std::make_shared<std::promise<absl::StatusOr<MessagePtr>>>();
   auto future = promise->get_future();
   CallAsync(std::move(body), [promise](absl::StatusOr<MessagePtr> result) {
     promise->set_value(std::move(result));
   });
-  const absl::Time deadline = absl::Now() + timeout;
-  while (future.wait_until(absl::ToChronoTime(std::min(deadline, absl::Now() + kHealthCheck))) !=
-         std::future_status::ready) {
-    const absl::Status health = writer_.Health();
-    if (health.ok() && absl::Now() < deadline) continue;
+  if (future.wait_for(absl::ToChronoNanoseconds(timeout)) != std::future_status::ready) {
     return absl::DeadlineExceededError(
-        absl::StrCat("the coordinator could not answer in time; the outcome is not known",
-                     health.ok() ? "" : ": ", health.message()));
+        "the coordinator could not answer in time; the outcome is not known");
   }
   return future.get();
 }
@@ -119,7 +132,16 @@ void Engine::Run() {
 }
 
 void Engine::Release(core::Output output) {
-  auto effects = std::make_shared<std::vector<core::Effect>>(std::move(output.effects));
+  // What the search thread hears stays inside: it need not wait for the disk.
+  auto effects = std::make_shared<std::vector<core::Effect>>();
+  for (core::Effect& effect : output.effects) {
+    if (IsForSearch(effect)) {
+      Deliver(std::move(effect));
+    } else {
+      effects->push_back(std::move(effect));
+    }
+  }
+  if (output.batch.empty() && effects->empty()) return;
   writer_.Enqueue(std::move(output.batch), [this, effects] {
     for (core::Effect& effect : *effects) Deliver(std::move(effect));
   });

@@ -41,10 +41,10 @@ class Engine {
   ~Engine();  // Steps and commits what is queued, then ends its threads.
 
   void Post(core::Input input);
-  // `done` runs on the writer's thread.
+  // `done` runs on the writer's thread, or at once: RESOURCE_EXHAUSTED, the disk is full and
+  // nothing was done. DEADLINE_EXCEEDED: it became full meanwhile, the outcome is not known.
   void CallAsync(core::CallBody body, Callback done);
-  // Blocks. DEADLINE_EXCEEDED: the outcome is not known. RESOURCE_EXHAUSTED: the disk is full;
-  // nothing was done.
+  // The same, blocking; DEADLINE_EXCEEDED also after `timeout`.
   absl::StatusOr<MessagePtr> Call(core::CallBody body, absl::Duration timeout);
   // The same with the concrete answer.
   template <typename Response>
@@ -60,6 +60,7 @@ class Engine {
   bool Ending();
   void Release(core::Output output);
   void Deliver(core::Effect effect);
+  void FailCalls(const absl::Status& why);
 
   EffectSink* sink_;
   const Clock& clock_;

@@ -16,7 +16,7 @@ TaskThread::~TaskThread() {
 void TaskThread::Post(std::function<void()> task) {
   MutexLock lock(mutex_);
   tasks_.push_back(std::move(task));
-  changed_.NotifyAll();
+  changed_.NotifyOne();
 }
 
 void TaskThread::Run() {

@@ -42,6 +42,17 @@ grpc::Status ControlService::Pass(Context* context, const Request* request, Resp
   return ToGrpc(parts_.engine->CallInto(*request, TimeLeft(context), response));
 }
 
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* ControlService::PassAsync(AsyncContext* context, const Request* request,
+                                                    Response* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  parts_.engine->CallAsync(*request, [reactor, response](auto result) {
+    if (result.ok()) response->Swap(static_cast<Response*>(result->get()));
+    reactor->Finish(ToGrpc(result.status()));
+  });
+  return reactor;
+}
+
 grpc::Status ControlService::Submit(Context* context, const v1::SubmitRequest* request,
                                     v1::SubmitResponse* response) {
   const config::LoadResult loaded =
@@ -83,12 +94,19 @@ VLM_PASS(EnqueueTrial)
 VLM_PASS(StopTrial)
 VLM_PASS(RetryTrial)
 VLM_PASS(BestTrials)
-VLM_PASS(Ask)
-VLM_PASS(Tell)
-VLM_PASS(ReportValue)
 VLM_PASS(ListWorkers)
 VLM_PASS(ListCheckpoints)
 #undef VLM_PASS
+
+#define VLM_PASS_ASYNC(Method)                                                                     \
+  grpc::ServerUnaryReactor* ControlService::Method(                                                \
+      AsyncContext* context, const v1::Method##Request* request, v1::Method##Response* response) { \
+    return PassAsync(context, request, response);                                                  \
+  }
+VLM_PASS_ASYNC(Ask)
+VLM_PASS_ASYNC(Tell)
+VLM_PASS_ASYNC(ReportValue)
+#undef VLM_PASS_ASYNC
 
 absl::StatusOr<int64_t> ControlService::TrialId(const std::string& name) {
   v1::GetTrialResponse found;

@@ -18,8 +18,11 @@ struct ControlParts {
   std::string http_address;
 };
 
-using ControlBase = v1::Control::WithCallbackMethod_Watch<
+using ControlStreams = v1::Control::WithCallbackMethod_Watch<
     v1::Control::WithCallbackMethod_TailLogs<v1::Control::Service>>;
+// What programs that train elsewhere call thousands of times a second: no thread waits for it.
+using ControlBase = v1::Control::WithCallbackMethod_Ask<v1::Control::WithCallbackMethod_Tell<
+    v1::Control::WithCallbackMethod_ReportValue<ControlStreams>>>;
 
 class ControlService final : public ControlBase {
  public:
@@ -42,10 +45,11 @@ class ControlService final : public ControlBase {
   grpc::Status StopTrial(Context*, const v1::StopTrialRequest*, v1::StopTrialResponse*) override;
   grpc::Status RetryTrial(Context*, const v1::RetryTrialRequest*, v1::RetryTrialResponse*) override;
   grpc::Status BestTrials(Context*, const v1::BestTrialsRequest*, v1::BestTrialsResponse*) override;
-  grpc::Status Ask(Context*, const v1::AskRequest*, v1::AskResponse*) override;
-  grpc::Status Tell(Context*, const v1::TellRequest*, v1::TellResponse*) override;
-  grpc::Status ReportValue(Context*, const v1::ReportValueRequest*,
-                           v1::ReportValueResponse*) override;
+  using AsyncContext = grpc::CallbackServerContext;
+  grpc::ServerUnaryReactor* Ask(AsyncContext*, const v1::AskRequest*, v1::AskResponse*) override;
+  grpc::ServerUnaryReactor* Tell(AsyncContext*, const v1::TellRequest*, v1::TellResponse*) override;
+  grpc::ServerUnaryReactor* ReportValue(AsyncContext*, const v1::ReportValueRequest*,
+                                        v1::ReportValueResponse*) override;
   grpc::Status ListWorkers(Context*, const v1::ListWorkersRequest*,
                            v1::ListWorkersResponse*) override;
   grpc::Status ReadMetrics(Context*, const v1::ReadMetricsRequest*,
@@ -66,6 +70,9 @@ class ControlService final : public ControlBase {
  private:
   template <typename Request, typename Response>
   grpc::Status Pass(Context* context, const Request* request, Response* response);
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* PassAsync(AsyncContext* context, const Request* request,
+                                      Response* response);
   absl::StatusOr<int64_t> TrialId(const std::string& name);
 
   ControlParts parts_;

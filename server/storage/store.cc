@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/clock.h"
 #include "common/status.h"
 #include "server/storage/load.h"
@@ -23,6 +24,21 @@ void DropOldRows(Connection& c) {
   SQLite::Statement& requests = c.Prepare("DELETE FROM vlm_requests WHERE created_s < ?");
   requests.bind(1, absl::ToUnixSeconds(absl::Now()) - kKeptRequestSeconds);
   requests.exec();
+}
+
+// The states of samplers are large and each replaces the one before: of a transaction only the last
+// of each study is written.
+absl::flat_hash_map<int64_t, const core::Mutation*> LastSamplerStates(
+    const std::vector<const core::Batch*>& batches) {
+  absl::flat_hash_map<int64_t, const core::Mutation*> last;
+  for (const core::Batch* batch : batches) {
+    for (const core::Mutation& mutation : *batch) {
+      if (const auto* put = std::get_if<core::PutSamplerState>(&mutation)) {
+        last[put->study_id] = &mutation;
+      }
+    }
+  }
+  return last;
 }
 
 }  // namespace
@@ -58,11 +74,16 @@ absl::StatusOr<core::Snapshot> Store::Load() {
 
 absl::Status Store::Commit(const std::vector<const core::Batch*>& batches) {
   IdMarks marks = parts_->marks;
+  const auto states = LastSamplerStates(batches);
   RETURN_IF_ERROR(Guard(parts_->path, [&] {
     SQLite::Transaction transaction(parts_->writer->database(),
                                     SQLite::TransactionBehavior::IMMEDIATE);
     for (const core::Batch* batch : batches) {
-      for (const core::Mutation& mutation : *batch) Apply(*parts_->writer, mutation, &marks);
+      for (const core::Mutation& mutation : *batch) {
+        const auto* put = std::get_if<core::PutSamplerState>(&mutation);
+        if (put != nullptr && states.at(put->study_id) != &mutation) continue;
+        Apply(*parts_->writer, mutation, &marks);
+      }
     }
     if (!(marks == parts_->marks)) WriteMarks(*parts_->writer, marks);
     transaction.commit();

@@ -11,7 +11,8 @@ constexpr absl::Duration kRetryFullDisk = absl::Seconds(1);
 
 }  // namespace
 
-Writer::Writer(Store* store) : store_(store), thread_([this] { Run(); }) {}
+Writer::Writer(Store* store, std::function<void(const absl::Status&)> on_stuck)
+    : store_(store), on_stuck_(std::move(on_stuck)), thread_([this] { Run(); }) {}
 
 Writer::~Writer() {
   {
@@ -25,7 +26,7 @@ Writer::~Writer() {
 void Writer::Enqueue(core::Batch batch, std::function<void()> done) {
   MutexLock lock(mutex_);
   queue_.push_back({std::move(batch), std::move(done)});
-  changed_.NotifyAll();
+  if (queue_.size() == 1) changed_.NotifyOne();
 }
 
 size_t Writer::Depth() {
@@ -83,6 +84,7 @@ bool Writer::CommitOrDie(const std::deque<Item>& items) {
       VLM_LOG_ERROR("cannot commit yet; answers wait, trying again every second",
                     {{"error", std::string(status.message())}});
     }
+    if (on_stuck_) on_stuck_(status);
     MutexLock lock(mutex_);
     if (!ending_) changed_.WaitFor(mutex_, kRetryFullDisk);
   }

@@ -16,7 +16,8 @@ namespace vlm::storage {
 // Thread-safe. Borrows the store.
 class Writer {
  public:
-  explicit Writer(Store* store);
+  // `on_stuck` is called on the writer's thread whenever a commit fails for a reason that may pass.
+  explicit Writer(Store* store, std::function<void(const absl::Status&)> on_stuck = {});
   ~Writer();  // Commits what is queued, then ends the thread.
 
   // `done` runs on the writer's thread after the commit. An empty batch keeps its place in the
@@ -37,6 +38,7 @@ class Writer {
   bool CommitOrDie(const std::deque<Item>& items);
 
   Store* store_;
+  std::function<void(const absl::Status&)> on_stuck_;
   Mutex mutex_;
   CondVar changed_;
   std::deque<Item> queue_ ABSL_GUARDED_BY(mutex_);

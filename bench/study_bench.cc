@@ -1,0 +1,169 @@
+// How many durable trials a second programs that train elsewhere get through: 64 clients, each with
+// a connection of its own, ask for a trial of three parameters and tell its value. Then the
+// coordinator is killed in the middle of it, and every tell that it had acknowledged must be in the
+// file.
+//
+// study_bench BIN_DIR SAMPLER TRIALS [CLIENTS]: prints one JSON object on stdout.
+// Ends with 1 when an acknowledged tell is lost.
+#include <atomic>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "SQLiteCpp/SQLiteCpp.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "bench/control_cluster.h"
+#include "common/channel.h"
+#include "common/ids.h"
+#include "common/status.h"
+#include "grpcpp/grpcpp.h"
+
+namespace vlm::bench {
+namespace {
+
+struct Load {
+  std::string study;
+  int64_t trials = 0;
+  std::atomic<int64_t> told{0};
+  std::mutex mutex;
+  std::vector<std::pair<int64_t, double>> acknowledged;  // trial_id, value
+};
+
+std::string Configuration(const std::string& sampler, int64_t trials) {
+  return absl::StrCat("input_path: /nowhere/data.csv\nhyperparameter_tuning: true\n",
+                      "cuda_enabled: false\nn_trials: ", trials,
+                      "\nstudy:\n  sampler: {name: ", sampler,
+                      "}\n  pruner: {name: none}\n  search_space:\n",
+                      "    learning_rate: {type: float, low: 0.00001, high: 0.1, log: true}\n",
+                      "    weight_decay: {type: float, low: 0.0, high: 0.3}\n",
+                      "    batch_size: {type: int, low: 4, high: 64}\n");
+}
+
+double Objective(const v1::Trial& trial) {
+  double sum = 0;
+  for (const v1::Param& param : trial.params()) {
+    const double x = param.value().has_int_value()
+                         ? static_cast<double>(param.value().int_value()) / 64 - 0.5
+                         : std::log10(param.value().float_value() + 1e-9) + 3;
+    sum += x * x;
+  }
+  return sum;
+}
+
+// One program: until the trials are used up or the coordinator is gone.
+void Client(const std::string& address, Load* load) {
+  grpc::ChannelArguments own;  // Otherwise all clients of this process would share a connection.
+  own.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto stub = v1::Control::NewStub(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), own));
+  std::vector<std::pair<int64_t, double>> mine;
+  while (load->told < load->trials) {
+    v1::AskRequest ask;
+    ask.set_request_id(NewUuid());
+    ask.set_study(load->study);
+    v1::AskResponse asked;
+    if (auto context = MakeContext(); !stub->Ask(context.get(), ask, &asked).ok()) break;
+    v1::TellRequest tell;
+    tell.set_request_id(NewUuid());
+    tell.set_trial(absl::StrCat(load->study, "/", asked.trial().number()));
+    tell.set_state(v1::TRIAL_STATE_COMPLETE);
+    tell.add_values(Objective(asked.trial()));
+    v1::TellResponse told;
+    if (auto context = MakeContext(); !stub->Tell(context.get(), tell, &told).ok()) break;
+    mine.emplace_back(asked.trial().trial_id(), tell.values(0));
+    ++load->told;
+  }
+  const std::lock_guard lock(load->mutex);
+  load->acknowledged.insert(load->acknowledged.end(), mine.begin(), mine.end());
+}
+
+// Acknowledged tells that the file does not have.
+int64_t Lost(const std::string& file, const Load& load) {
+  SQLite::Database database(file);
+  SQLite::Statement find(database,
+                         "SELECT v.value FROM trial_values v JOIN trials t USING (trial_id) "
+                         "WHERE t.trial_id = ? AND t.state = 'COMPLETE'");
+  int64_t lost = 0;
+  for (const auto& [trial_id, value] : load.acknowledged) {
+    find.reset();
+    find.bind(1, trial_id);
+    lost += !(find.executeStep() && find.getColumn(0).getDouble() == value);
+  }
+  return lost;
+}
+
+absl::Status Submit(Cluster* cluster, const std::string& sampler, const Load& load,
+                    int64_t budget) {
+  v1::SubmitRequest request;
+  request.set_request_id(NewUuid());
+  request.set_config_text(Configuration(sampler, budget));
+  request.set_config_path("/bench.yaml");
+  request.set_name(load.study);
+  v1::SubmitResponse response;
+  auto context = MakeContext();
+  return FromGrpc(cluster->control()->Submit(context.get(), request, &response));
+}
+
+absl::Status Run(const std::string& bin, const std::string& sampler, int64_t trials, int clients) {
+  ASSIGN_OR_RETURN(auto cluster, Cluster::Start(bin));
+  const auto drive = [&](Load* load, auto&& meanwhile) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < clients; ++i) {
+      threads.emplace_back([&] { Client(cluster->address(), load); });
+    }
+    meanwhile();
+    for (std::thread& thread : threads) thread.join();
+  };
+  Load load;
+  load.study = "load";
+  load.trials = trials;
+  RETURN_IF_ERROR(Submit(cluster.get(), sampler, load, trials + clients));
+  const Usage before = UsageOf(cluster->coordinator());
+  const absl::Time start = absl::Now();
+  drive(&load, [] {});
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  const double cpu = UsageOf(cluster->coordinator()).cpu_s - before.cpu_s;
+
+  Load killed;
+  killed.study = "killed";
+  killed.trials = int64_t{1} << 40;
+  RETURN_IF_ERROR(Submit(cluster.get(), sampler, killed, 1'000'000));
+  drive(&killed, [&] {
+    while (killed.told < trials / 2) absl::SleepFor(absl::Milliseconds(1));
+    kill(cluster->coordinator(), SIGKILL);
+  });
+  const int64_t lost = Lost(cluster->File(), load) + Lost(cluster->File(), killed);
+  std::printf(
+      "{\"trials\": %lld, \"seconds\": %.4f, \"trials_per_s\": %.1f, "
+      "\"server_cpu_ms_per_trial\": %.4f, \"acknowledged_before_kill\": %zu, "
+      "\"lost\": %lld}\n",
+      static_cast<long long>(load.told), seconds, static_cast<double>(load.told) / seconds,
+      1e3 * cpu / static_cast<double>(load.told), killed.acknowledged.size(),
+      static_cast<long long>(lost));
+  return lost == 0 ? absl::OkStatus()
+                   : absl::DataLossError(absl::StrCat(lost, " acknowledged tells are lost"));
+}
+
+}  // namespace
+}  // namespace vlm::bench
+
+int main(int argc, char** argv) {
+  int64_t trials = 0;
+  int clients = 64;
+  if (argc < 4 || !absl::SimpleAtoi(argv[3], &trials) ||
+      (argc > 4 && !absl::SimpleAtoi(argv[4], &clients))) {
+    std::fprintf(stderr, "usage: study_bench BIN_DIR SAMPLER TRIALS [CLIENTS]\n");
+    return 2;
+  }
+  const absl::Status status = vlm::bench::Run(argv[1], argv[2], trials, clients);
+  if (status.ok()) return EXIT_SUCCESS;
+  std::fprintf(stderr, "study_bench: %s\n", std::string(status.message()).c_str());
+  return EXIT_FAILURE;
+}

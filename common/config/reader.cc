@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "common/config/pruner.h"
 
 namespace vlm::config {
 namespace {
@@ -86,12 +87,18 @@ void Reader::ReadMap(const std::string& prefix, const YAML::Node& map) {
             "remove one of them");
       continue;
     }
-    seen_[name] = MarkOf(item.first);
+    seen_[name] = in_override_ ? Mark{} : MarkOf(item.first);
     Read(name, item.first, item.second);
   }
 }
 
+Reader::Mark Reader::PlaceOf(const std::string& key) const {
+  const auto it = seen_.find(key);
+  return it == seen_.end() ? Mark{} : it->second;
+}
+
 void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAML::Node& value) {
+  if (in_override_) overridden_.insert(name);
   if (IsMapKey(name)) {
     if (name == "profiler" && (value.IsMap() || value.IsNull())) {
       result_->spec.mutable_train()->mutable_profiler()->set_enabled(true);
@@ -100,7 +107,9 @@ void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAM
     if (value.IsNull()) return;
     // sampler: random and pruner: none are short for their names.
     if (value.IsScalar() && absl::StartsWith(name, "study.")) {
-      return Read(absl::StrCat(name, ".name"), key_node, value);
+      const std::string key = absl::StrCat(name, ".name");
+      seen_[key] = in_override_ ? Mark{} : MarkOf(value);
+      return Read(key, key_node, value);
     }
     return Issue(value, name, "must be a section (a map of keys)", "");
   }
@@ -113,7 +122,11 @@ void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAM
 }
 
 void Reader::ReadScalar(const Key& key, const YAML::Node& value) {
-  if (value.IsNull() || (value.IsScalar() && value.Scalar().empty() && value.Tag() != "!")) {
+  const std::string name(key.name);
+  const bool is_auto = value.IsScalar() && value.Scalar() == "auto" &&
+                       (name == "study.pruner.min_resource" || name == "study.pruner.max_resource");
+  if (is_auto || value.IsNull() ||
+      (value.IsScalar() && value.Scalar().empty() && value.Tag() != "!")) {
     if (!key.nullable) {
       return IssueAt(seen_[key.name], key.name, "has no value",
                      "give it one, or remove the line for the default");
@@ -125,7 +138,7 @@ void Reader::ReadScalar(const Key& key, const YAML::Node& value) {
   if (!value.IsScalar()) {
     return Issue(value, key.name, "must be a single value, not a list or a map", "");
   }
-  if (std::string(key.name) == "head_size") return ReadHeadSize(key, value);
+  if (name == "head_size") return ReadHeadSize(key, value);
   const std::string wrong = SetFromText(key, value.Scalar(), &result_->spec);
   if (!wrong.empty()) {
     std::string suggestion;
@@ -222,10 +235,7 @@ std::vector<int64_t> Reader::PossibleInts(const std::string& name, int64_t fixed
 
 void Reader::CheckModel() {
   const v1::TrainConfig& train = result_->spec.train();
-  const auto at = [this](const std::string& key) {
-    const auto it = seen_.find(key);
-    return it == seen_.end() ? Mark{} : it->second;
-  };
+  const auto at = [this](const std::string& key) { return PlaceOf(key); };
   for (int64_t heads : PossibleInts("num_head", train.num_head())) {
     for (int64_t width : PossibleInts("n_embd", train.n_embd())) {
       if (heads > 0 && width % heads == 0) continue;
@@ -264,10 +274,7 @@ void Reader::CheckModel() {
 void Reader::CheckResources() {
   const v1::StudySpec& spec = result_->spec;
   const v1::TrainConfig& train = spec.train();
-  const auto at = [this](const std::string& key) {
-    const auto it = seen_.find(key);
-    return it == seen_.end() ? Mark{} : it->second;
-  };
+  const auto at = [this](const std::string& key) { return PlaceOf(key); };
   const int64_t world = std::max(1, train.resources().world_size());
   const int64_t micro = std::max<int64_t>(1, train.optimizer().accumulation_steps());
   for (int64_t batch : PossibleInts("batch_size", train.batch_size())) {
@@ -301,7 +308,7 @@ void Reader::CheckResources() {
   };
   one_of("study.metric", spec.metric(), {"val_loss", "train_loss"});
   one_of("study.sampler.name", spec.sampler().name(), SamplerNames());
-  one_of("study.pruner.name", spec.pruner().name(), {"median", "percentile", "none"});
+  one_of("study.pruner.name", spec.pruner().name(), PrunerNames());
 }
 
 void Reader::Finish() {
@@ -319,9 +326,7 @@ void Reader::Finish() {
     spec.clear_search_space();
     spec.set_n_trials(1);
   }
-  if (spec.pruner().percentile() == 0) {
-    spec.mutable_pruner()->set_percentile(spec.pruner().name() == "percentile" ? 25 : 50);
-  }
+  FinishPruner();
   spec.mutable_train()->set_seed(spec.seed());
   spec.mutable_train()->set_metric(spec.metric());
   CheckModel();

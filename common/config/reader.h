@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class Reader {
   void ReadHeadSize(const Key& key, const YAML::Node& value);
   void ReadDirections(const YAML::Node& value);
   void ReadBetas(const YAML::Node& value);
+  // Where a key was given; nowhere if it was not.
+  Mark PlaceOf(const std::string& key) const;
   void UnknownKey(const std::string& name, const YAML::Node& where);
 
   // search_space.cc
@@ -51,6 +54,10 @@ class Reader {
   void DefaultSearchSpace();
   // The values that `name` can take: the searched choices, or the fixed one.
   std::vector<int64_t> PossibleInts(const std::string& name, int64_t fixed) const;
+  // pruner.cc
+  void FinishPruner();
+  void CheckPruner();
+
   void CheckModel();
   void CheckResources();
   // samplers.cc
@@ -61,6 +68,7 @@ class Reader {
   bool strict_;
   bool in_override_ = false;
   std::map<std::string, Mark> seen_;
+  std::set<std::string> overridden_;  // Keys of `seen_` that an override gave.
 };
 
 }  // namespace vlm::config

@@ -3,6 +3,7 @@
 #include "absl/strings/str_join.h"
 #include "common/config/config.h"
 #include "common/config/keys.h"
+#include "common/config/pruner.h"
 
 namespace vlm::config {
 namespace {
@@ -49,7 +50,7 @@ std::string ToYaml(const v1::StudySpec& spec) {
   std::vector<std::string> open;  // Maps the last line stands in.
   for (const Key& key : Keys()) {
     const std::string name(key.name);
-    if (!KeyIsUsed(name, spec)) continue;
+    if (!KeyIsUsed(name, spec) || !PrunerKeyIsUsed(name, spec)) continue;
     std::vector<std::string> parts;
     size_t start = 0;
     for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', start)) {

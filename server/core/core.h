@@ -171,6 +171,7 @@ class Core {
   // reports.cc
   void ApplyBatch(AttemptRecord& attempt, NodeRecord& node, int32_t node_index,
                   const v1::ReportBatch& batch);
+  void TakeValidations(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report);
   void TakePoints(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report);
   void TakeLogs(TrialRecord& trial, const AttemptRecord& attempt, v1::Report& report);
   void TakeCheckpoints(TrialRecord& trial, const AttemptRecord& attempt,
@@ -179,7 +180,8 @@ class Core {
   void Register(TrialRecord& trial, v1::Checkpoint checkpoint);
   void DropOldCheckpoints(TrialRecord& trial);
   void TakeOutcome(AttemptRecord& attempt, NodeRecord& node, const v1::Outcome& outcome);
-  bool WantsPrune(const StudyRecord& study, const TrialRecord& trial) const;
+  bool WantsPrune(StudyRecord& study, TrialRecord& trial);
+  void StoreAttribute(TrialRecord& trial, const std::string& key, const std::string& json);
   void JudgePruning(StudyRecord& study, TrialRecord& trial, AttemptRecord& attempt);
   Result StoreCheckpoint(const CheckpointStored& stored);
 

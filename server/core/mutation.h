@@ -29,6 +29,12 @@ struct DeleteStudy {
 struct PutTrial {
   v1::Trial trial;
 };
+// Inserts or updates one row of trial_system_attributes.
+struct PutTrialAttribute {
+  int64_t trial_id = 0;
+  std::string key;
+  std::string json;
+};
 // One row of trial_intermediate_values; the first value of a step wins, as in Optuna.
 struct PutIntermediateValue {
   int64_t trial_id = 0;
@@ -79,9 +85,10 @@ struct PutSamplerState {
   std::string state;
 };
 
-using Mutation = std::variant<PutStudy, DeleteStudy, PutTrial, PutIntermediateValue, PutAttempt,
-                              ApplyReport, PutWorker, PutCheckpoint, DeleteCheckpoint, AppendEvent,
-                              PutRequest, PutSamplerState>;
+using Mutation =
+    std::variant<PutStudy, DeleteStudy, PutTrial, PutTrialAttribute, PutIntermediateValue,
+                 PutAttempt, ApplyReport, PutWorker, PutCheckpoint, DeleteCheckpoint, AppendEvent,
+                 PutRequest, PutSamplerState>;
 
 // One atomic transaction.
 using Batch = std::vector<Mutation>;

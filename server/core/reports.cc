@@ -55,7 +55,6 @@ void Core::Handle(const ReportIn& input) {
 void Core::ApplyBatch(AttemptRecord& attempt, NodeRecord& node, int32_t node_index,
                       const v1::ReportBatch& batch) {
   TrialRecord& trial = TrialOf(attempt);
-  StudyRecord& study = StudyOf(trial);
   node.lease_expiry = std::max(node.lease_expiry, now_.monotonic + options_.lease);
   // A trainer that ends before it could report a step still ran; a start that failed did not.
   const bool failed_start =
@@ -74,10 +73,7 @@ void Core::ApplyBatch(AttemptRecord& attempt, NodeRecord& node, int32_t node_ind
   TakeCheckpoints(trial, attempt, batch.worker_id(), apply.report);
   if (node_index == 0) TakePoints(trial, attempt, apply.report);
   out_->batch.push_back(apply);
-  if (node_index == 0 && apply.report.validations_size() > 0) {
-    RefreshView(study, trial, true);
-    JudgePruning(study, trial, attempt);
-  }
+  if (node_index == 0) TakeValidations(trial, attempt, apply.report);
   if (apply.report.has_outcome()) {
     TakeOutcome(attempt, node, apply.report.outcome());
   } else {
@@ -95,8 +91,15 @@ void Core::TakePoints(TrialRecord& trial, AttemptRecord& attempt, const v1::Repo
     if (series.points_size() == 0) continue;
     (*trial.trial.mutable_last_points())[series.name()] = series.points().rbegin()->value();
   }
+}
+
+// One after the other, so that the pruner sees what it would have seen had each come alone.
+void Core::TakeValidations(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report) {
+  StudyRecord& study = StudyOf(trial);
   for (const v1::IntermediateValue& v : report.validations()) {
     AddIntermediate(trial, v.step(), v.value());
+    RefreshView(study, trial, true);
+    JudgePruning(study, trial, attempt);
   }
 }
 
@@ -176,20 +179,30 @@ Core::Result Core::StoreCheckpoint(const CheckpointStored& stored) {
   return response;
 }
 
-bool Core::WantsPrune(const StudyRecord& study, const TrialRecord& trial) const {
+void Core::StoreAttribute(TrialRecord& trial, const std::string& key, const std::string& json) {
+  (*trial.trial.mutable_system_attributes())[key] = json;
+  out_->batch.push_back(PutTrialAttribute{trial.trial.trial_id(), key, json});
+}
+
+// Asks the pruner, and has stored what the decision wants to be remembered.
+bool Core::WantsPrune(StudyRecord& study, TrialRecord& trial) {
   if (study.pruner == nullptr) return false;
   search::StudyView view;
   view.name = study.study.name();
   for (int d : study.study.directions()) view.directions.push_back(static_cast<v1::Direction>(d));
   view.trials = &study.views;
-  return study.pruner->ShouldPrune(view, trial.trial.number());
+  const search::PruneDecision decision = study.pruner->Judge(view, trial.trial.number());
+  for (const auto& [key, json] : decision.attributes) StoreAttribute(trial, key, json);
+  if (!decision.attributes.empty()) RefreshView(study, trial, true);
+  return decision.prune;
 }
 
 void Core::JudgePruning(StudyRecord& study, TrialRecord& trial, AttemptRecord& attempt) {
+  if (attempt.command.action() != v1::Command::ACTION_UNSPECIFIED) return;
+  // Asked at the last step too: what the trial leaves at a rung is a measure for others.
+  if (!WantsPrune(study, trial)) return;
   // A trial that has trained to its end has nothing left to prune.
   if (trial.trial.total_steps() > 0 && trial.trial.last_step() >= trial.trial.total_steps()) return;
-  if (attempt.command.action() != v1::Command::ACTION_UNSPECIFIED) return;
-  if (!WantsPrune(study, trial)) return;
   const v1::IntermediateValue& last = *trial.trial.intermediate_values().rbegin();
   Command(attempt, v1::Command::ACTION_PRUNE,
           absl::StrCat(study.spec.pruner().name(), " pruner: ", study.study.metric(), " ",

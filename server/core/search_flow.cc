@@ -46,6 +46,7 @@ search::TrialView Core::MakeView(const StudyRecord& study, const TrialRecord& tr
   for (const v1::IntermediateValue& v : trial.trial.intermediate_values()) {
     view.intermediate_values[v.step()] = v.value();
   }
+  search::ReadAttributes(trial.trial.system_attributes(), &view);
   view.constraints = search::ReadConstraints(trial.trial.system_attributes());
   return view;
 }

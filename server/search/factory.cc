@@ -1,5 +1,5 @@
 #include "absl/strings/str_cat.h"
-#include "server/search/percentile_pruner.h"
+#include "server/search/random_sampler.h"
 #include "server/search/tpe_sampler.h"
 
 namespace vlm::search {
@@ -12,17 +12,6 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const v1::SamplerConfig& co
   }
   return absl::InvalidArgumentError(
       absl::StrCat("no sampler \"", config.name(), "\"; known: tpe, random"));
-}
-
-absl::StatusOr<std::unique_ptr<Pruner>> MakePruner(const v1::PrunerConfig& config) {
-  if (config.name() == "none") return std::make_unique<NopPruner>();
-  if (config.name().empty() || config.name() == "median" || config.name() == "percentile") {
-    v1::PrunerConfig filled = config;
-    if (config.name() != "percentile") filled.set_percentile(50);
-    return std::make_unique<PercentilePruner>(filled);
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no pruner \"", config.name(), "\"; known: median, percentile, none"));
 }
 
 }  // namespace vlm::search

@@ -8,17 +8,12 @@ namespace vlm::search {
 class PercentilePruner final : public Pruner {
  public:
   explicit PercentilePruner(const v1::PrunerConfig& config) : config_(config) {}
-  bool ShouldPrune(const StudyView& study, int64_t number) const override;
+  PruneDecision Judge(const StudyView& study, int64_t number) const override;
 
  private:
-  bool FirstInInterval(const TrialView& trial, int64_t step) const;
-  v1::PrunerConfig config_;
-};
+  bool ShouldPrune(const StudyView& study, const TrialView& trial) const;
 
-// Never prunes.
-class NopPruner final : public Pruner {
- public:
-  bool ShouldPrune(const StudyView&, int64_t) const override { return false; }
+  v1::PrunerConfig config_;
 };
 
 }  // namespace vlm::search

@@ -30,6 +30,10 @@ struct TrialView {
   std::vector<v1::Distribution> distributions;         // Parallel to params.
   absl::btree_map<int64_t, double> intermediate_values;
   std::vector<double> constraints;  // Feasible if none is above 0.
+  // With several objectives one value per objective and step instead, in their order.
+  absl::btree_map<int64_t, std::vector<double>> intermediate_vectors;
+  std::vector<double> rungs;    // Values at completed_rung_0, _1, ... (successive halving).
+  int64_t pruner_resource = 0;  // The "auto" resource that a decision found; 0 = none.
 };
 
 // A study's history. `trials[i].number == i`; borrowed, unchanged during a call.

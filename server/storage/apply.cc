@@ -78,6 +78,9 @@ struct Applier {
     BindBody(s, 2, body);
     s.exec();
   }
+  void operator()(const core::PutTrialAttribute& m) {
+    WriteTrialAttribute(c, m.trial_id, m.key, m.json);
+  }
   void operator()(const core::PutIntermediateValue& m) {
     WriteIntermediateValue(c, m.trial_id, m.step, m.value);
   }

@@ -36,18 +36,21 @@ v1::ParamValue ParseChoice(const json& value) {
   return out;
 }
 
+void WriteAttribute(Connection& c, int64_t trial_id, const char* table, const std::string& key,
+                    const std::string& text) {
+  SQLite::Statement& s = c.Prepare(std::string("INSERT INTO ") + table +
+                                   " (trial_id, \"key\", value_json) VALUES (?, ?, ?) "
+                                   "ON CONFLICT (trial_id, \"key\") DO UPDATE SET "
+                                   "value_json = excluded.value_json");
+  s.bind(1, trial_id);
+  s.bind(2, key);
+  s.bind(3, text);
+  s.exec();
+}
+
 void WriteAttributes(Connection& c, int64_t trial_id, const char* table,
                      const google::protobuf::Map<std::string, std::string>& attributes) {
-  for (const auto& [key, value] : attributes) {
-    SQLite::Statement& s = c.Prepare(std::string("INSERT INTO ") + table +
-                                     " (trial_id, \"key\", value_json) VALUES (?, ?, ?) "
-                                     "ON CONFLICT (trial_id, \"key\") DO UPDATE SET "
-                                     "value_json = excluded.value_json");
-    s.bind(1, trial_id);
-    s.bind(2, key);
-    s.bind(3, value);
-    s.exec();
-  }
+  for (const auto& [key, text] : attributes) WriteAttribute(c, trial_id, table, key, text);
 }
 
 void WriteParams(Connection& c, const v1::Trial& trial) {
@@ -148,6 +151,11 @@ void WriteTrialRows(Connection& c, const v1::Trial& trial) {
   WriteValues(c, trial);
   WriteAttributes(c, trial.trial_id(), "trial_user_attributes", trial.user_attributes());
   WriteAttributes(c, trial.trial_id(), "trial_system_attributes", trial.system_attributes());
+}
+
+void WriteTrialAttribute(Connection& c, int64_t trial_id, const std::string& key,
+                         const std::string& text) {
+  WriteAttribute(c, trial_id, "trial_system_attributes", key, text);
 }
 
 void WriteIntermediateValue(Connection& c, int64_t trial_id, int64_t step, double value) {

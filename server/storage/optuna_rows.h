@@ -12,6 +12,8 @@ namespace vlm::storage {
 void WriteStudyRows(Connection& c, const v1::Study& study);
 void DeleteStudyRows(Connection& c, int64_t study_id);
 void WriteTrialRows(Connection& c, const v1::Trial& trial);
+void WriteTrialAttribute(Connection& c, int64_t trial_id, const std::string& key,
+                         const std::string& json);
 void WriteIntermediateValue(Connection& c, int64_t trial_id, int64_t step, double value);
 
 // Text forms.

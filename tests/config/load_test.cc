@@ -224,7 +224,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"resources: {world_size: 3}\n", 0, 0, "not a multiple of resources.world_size 3",
               "use 18"},
         Fault{"study: {metric: loss}\n", 2, 9, "none of val_loss, train_loss", ""},
-        Fault{"study: {sampler: tpee}\n", 0, 0, "none of tpe, random", "tpe"},
+        Fault{"study: {sampler: tpee}\n", 2, 18, "none of tpe, random", "tpe"},
         Fault{"study:\n  sampler:\n    name: random\n    group: true\n", 5, 5,
               "not used by the sampler random", "remove it"},
         Fault{"study: {sampler: {multivariate: false, group: true}}\n", 2, 40,

@@ -30,6 +30,10 @@ void FakeStore::Put(const PutTrial& m) {
   last_trial_ = std::max(last_trial_, m.trial.trial_id());
 }
 
+void FakeStore::Put(const PutTrialAttribute& m) {
+  (*trials_[m.trial_id].mutable_system_attributes())[m.key] = m.json;
+}
+
 void FakeStore::Put(const PutIntermediateValue& m) { values_[m.trial_id].emplace(m.step, m.value); }
 
 void FakeStore::Put(const PutAttempt& m) {

@@ -34,6 +34,7 @@ class FakeStore {
   void Put(const PutStudy& m);
   void Put(const DeleteStudy& m);
   void Put(const PutTrial& m);
+  void Put(const PutTrialAttribute& m);
   void Put(const PutIntermediateValue& m);
   void Put(const PutAttempt& m);
   void Put(const ApplyReport& m);

@@ -156,6 +156,45 @@ TEST_F(ReportTest, TheMedianPrunerEndsATrialThatIsWorseThanTheMedian) {
   EXPECT_DOUBLE_EQ(Trial("a/2").values(0), 0.9);
 }
 
+TEST_F(ReportTest, CompletedRungsAreStoredWithTheReportAndSurviveARestart) {
+  v1::StudySpec spec = Spec(2);
+  spec.mutable_pruner()->set_name("successive_halving");
+  spec.mutable_pruner()->set_min_resource(10);
+  spec.mutable_pruner()->set_reduction_factor(2);
+  const v1::Offer first = Begin(spec);
+  Report(Points("w1", first, 1, 10, 0.25));
+  EXPECT_EQ(store_.Load().trials[0].system_attributes().at("completed_rung_0"), "0.25");
+  Report(End("w1", first, 2, v1::ATTEMPT_STATE_SUCCEEDED, 0.25));
+  std::erase_if(leases_["w1"], [](const auto&) { return true; });
+
+  Restart();
+  Attach("w1", 1);
+  const v1::Offer second = AcceptNext("w1");
+  TakeInbox(sessions_["w1"]);
+  Report(Points("w1", second, 1, 10, 0.75));
+
+  const auto inbox = TakeInbox(sessions_["w1"]);
+  ASSERT_FALSE(inbox.empty());
+  EXPECT_EQ(inbox.back().command().command().action(), v1::Command::ACTION_PRUNE);
+  EXPECT_EQ(Trial("a/1").system_attributes().at("completed_rung_0"), "0.75");
+}
+
+TEST_F(ReportTest, SeveralValidationsOfABatchAreJudgedOneByOne) {
+  v1::StudySpec spec = Spec(1);
+  spec.mutable_pruner()->set_name("threshold");
+  spec.mutable_pruner()->set_upper(1);
+  const v1::Offer offer = Begin(spec);
+  TakeInbox(sessions_["w1"]);
+  v1::ReportBatch batch = Points("w1", offer, 1, 10, 5);
+  batch.mutable_report()->add_validations()->set_step(20);  // Its value, 0, is within bounds.
+
+  Report(batch);
+
+  const auto inbox = TakeInbox(sessions_["w1"]);
+  ASSERT_FALSE(inbox.empty());
+  EXPECT_EQ(inbox.back().command().command().action(), v1::Command::ACTION_PRUNE);
+}
+
 TEST_F(ReportTest, IntermediateValuesAreKeptByStepAndTheFirstOneStays) {
   const v1::Offer offer = Begin(Spec(1));
   Report(Points("w1", offer, 1, 20, 0.5));

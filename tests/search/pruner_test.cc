@@ -9,6 +9,13 @@ namespace vlm::search {
 namespace {
 
 using Values = absl::btree_map<int64_t, double>;
+using Attributes = google::protobuf::Map<std::string, std::string>;
+
+Attributes AttributesOf(std::initializer_list<std::pair<const char*, const char*>> items) {
+  Attributes attributes;
+  for (const auto& [key, text] : items) attributes[key] = text;
+  return attributes;
+}
 
 class PrunerTest : public ::testing::Test {
  protected:
@@ -29,7 +36,7 @@ class PrunerTest : public ::testing::Test {
     Add(v1::TRIAL_STATE_RUNNING, std::move(values));
     auto pruner = MakePruner(config_);
     EXPECT_TRUE(pruner.ok()) << pruner.status();
-    const bool prune = (*pruner)->ShouldPrune({"s", {direction_}, &trials_}, trials_.back().number);
+    const bool prune = (*pruner)->Judge({"s", {direction_}, &trials_}, trials_.back().number).prune;
     trials_.pop_back();
     return prune;
   }
@@ -113,13 +120,77 @@ TEST_F(PrunerTest, SeveralObjectivesAreNotPruned) {
   AddThree();
   Add(v1::TRIAL_STATE_RUNNING, {{5, 100}});
   auto pruner = *MakePruner(config_);
-  EXPECT_FALSE(pruner->ShouldPrune({"s", {direction_, direction_}, &trials_}, 3));
+  EXPECT_FALSE(pruner->Judge({"s", {direction_, direction_}, &trials_}, 3).prune);
 }
 
 TEST_F(PrunerTest, AnUnknownPrunerIsNamedWithTheKnownOnes) {
   config_.set_name("medain");
-  EXPECT_NE(MakePruner(config_).status().message().find("median, percentile, none"),
+  EXPECT_NE(MakePruner(config_).status().message().find("median, percentile, successive_halving"),
             std::string::npos);
+}
+
+TEST_F(PrunerTest, OptionsThatNoRuleCanUseAreRefused) {
+  for (const char* name : {"successive_halving", "hyperband", "pareto"}) {
+    config_.set_name(name);
+    config_.set_min_resource(1);
+    config_.set_reduction_factor(1);
+    EXPECT_EQ(MakePruner(config_).status().code(), absl::StatusCode::kInvalidArgument) << name;
+  }
+  config_.set_reduction_factor(3);
+  config_.set_min_resource(0);
+  config_.set_name("hyperband");
+  EXPECT_FALSE(MakePruner(config_).ok());
+  config_.set_name("patient");
+  config_.set_wrapped("patient");
+  EXPECT_FALSE(MakePruner(config_).ok());
+}
+
+TEST_F(PrunerTest, AResourceOnceFoundStays) {
+  config_.set_name("successive_halving");
+  config_.clear_min_resource();
+  config_.set_reduction_factor(4);
+  Add(v1::TRIAL_STATE_COMPLETE, {{300, 1.0}});
+  Add(v1::TRIAL_STATE_RUNNING, {{1, 1.0}});
+  const PruneDecision first = (*MakePruner(config_))->Judge({"s", {direction_}, &trials_}, 1);
+  ASSERT_EQ(first.attributes.size(), 1u);
+  EXPECT_EQ(first.attributes[0], std::make_pair(std::string(kResource), std::string("3")));
+  ReadAttributes(AttributesOf({{kResource, "3"}}), &trials_[1]);
+
+  Add(v1::TRIAL_STATE_COMPLETE, {{100000, 1.0}});
+  trials_[1].intermediate_values[3] = 1.0;
+  const PruneDecision second = (*MakePruner(config_))->Judge({"s", {direction_}, &trials_}, 1);
+  ASSERT_EQ(second.attributes.size(), 1u);
+  EXPECT_EQ(second.attributes[0].first, "completed_rung_0");
+}
+
+TEST(TrialAttributesTest, NumbersAreWrittenAsPythonReadsThem) {
+  for (const auto& [value, text] :
+       std::vector<std::pair<double, std::string>>{{0.1, "0.1"},
+                                                   {1.0 / 3, "0.3333333333333333"},
+                                                   {2, "2.0"},
+                                                   {1e300, "1e+300"},
+                                                   {INFINITY, "Infinity"},
+                                                   {-INFINITY, "-Infinity"},
+                                                   {NAN, "NaN"}}) {
+    EXPECT_EQ(JsonNumber(value), text);
+  }
+  EXPECT_EQ(JsonNumbers({1, NAN}), "[1.0, NaN]");
+}
+
+TEST(TrialAttributesTest, TextsThatAreNoNumbersAreLeftOut) {
+  TrialView view;
+  ReadAttributes(AttributesOf({{"completed_rung_0", "1.5"},
+                               {"completed_rung_1", "\"x\""},
+                               {"completed_rung_2", "2"},
+                               {"vlm:pruner_resource", "null"},
+                               {"vlm:intermediate:5", "[1, Infinity]"},
+                               {"vlm:intermediate:6", "{}"},
+                               {"vlm:intermediate:x", "[1]"}}),
+                 &view);
+  EXPECT_EQ(view.rungs, std::vector<double>{1.5});
+  EXPECT_EQ(view.pruner_resource, 0);
+  ASSERT_EQ(view.intermediate_vectors.size(), 1u);
+  EXPECT_EQ(view.intermediate_vectors[5], (std::vector<double>{1, INFINITY}));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/core/core.h"
+#include "server/search/pareto.h"
 
 namespace vlm::core {
 namespace {
@@ -18,15 +19,23 @@ absl::StatusOr<size_t> PageStart(const std::string& token) {
   return start;
 }
 
-// Whether `a` is at least as good as `b` in every objective and better in one.
-bool Dominates(const v1::Study& study, const v1::Trial& a, const v1::Trial& b) {
-  bool better = false;
-  for (int i = 0; i < study.directions_size(); ++i) {
-    const double sign = study.directions(i) == v1::DIRECTION_MAXIMIZE ? -1 : 1;
-    if (sign * a.values(i) > sign * b.values(i)) return false;
-    better |= sign * a.values(i) < sign * b.values(i);
+// Those that no other one dominates.
+std::vector<const TrialRecord*> ParetoFront(const v1::Study& study,
+                                            const std::vector<const TrialRecord*>& trials) {
+  search::LossRows rows;
+  for (const TrialRecord* trial : trials) {
+    std::vector<double>& row = rows.emplace_back();
+    for (int i = 0; i < study.directions_size(); ++i) {
+      const double sign = study.directions(i) == v1::DIRECTION_MAXIMIZE ? -1 : 1;
+      row.push_back(sign * trial->trial.values(i));
+    }
   }
-  return better;
+  const std::vector<size_t> ranks = search::NonDominationRanks(rows, 1);
+  std::vector<const TrialRecord*> front;
+  for (size_t i = 0; i < trials.size(); ++i) {
+    if (ranks[i] == 0) front.push_back(trials[i]);
+  }
+  return front;
 }
 
 }  // namespace
@@ -112,11 +121,11 @@ Core::Result Core::BestTrials(const v1::BestTrialsRequest& request) {
   auto response = std::make_shared<v1::BestTrialsResponse>();
   *response->mutable_study() = View(study);
   if (study.study.directions_size() > 1) {
-    for (const TrialRecord* a : complete) {
-      const bool beaten = std::any_of(complete.begin(), complete.end(), [&](const auto* b) {
-        return Dominates(study.study, b->trial, a->trial);
-      });
-      if (!beaten) *response->add_trials() = View(*a, true);
+    std::erase_if(complete, [&](const TrialRecord* trial) {
+      return trial->trial.values_size() != study.study.directions_size();
+    });
+    for (const TrialRecord* trial : ParetoFront(study.study, complete)) {
+      *response->add_trials() = View(*trial, true);
     }
     return response;
   }

@@ -16,11 +16,6 @@ constexpr absl::Duration kLongestCall = absl::Seconds(30);
 constexpr absl::Duration kStatusTime = absl::Seconds(5);
 constexpr int kLogTail = 20;
 
-absl::Duration TimeLeft(const grpc::ServerContext* context) {
-  const absl::Time deadline = absl::FromChrono(context->deadline());
-  return std::clamp(deadline - absl::Now(), absl::Milliseconds(1), kLongestCall);
-}
-
 int64_t ResidentBytes() {
   int64_t pages = 0;
   int64_t resident = 0;
@@ -37,9 +32,9 @@ v1::ValidateResponse ToValidateResponse(const config::LoadResult& loaded) {
 
 }  // namespace
 
-template <typename Request, typename Response>
-grpc::Status ControlService::Pass(Context* context, const Request* request, Response* response) {
-  return ToGrpc(parts_.engine->CallInto(*request, TimeLeft(context), response));
+absl::Duration ControlService::TimeLeft(const grpc::ServerContextBase* context) {
+  const absl::Time deadline = absl::FromChrono(context->deadline());
+  return std::clamp(deadline - absl::Now(), absl::Milliseconds(1), kLongestCall);
 }
 
 template <typename Request, typename Response>

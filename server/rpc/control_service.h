@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "common/channel.h"
 #include "server/rpc/hub.h"
 #include "server/task_thread.h"
 #include "vlm/v1/control.grpc.pb.h"
@@ -45,6 +46,8 @@ class ControlService final : public ControlBase {
   grpc::Status StopTrial(Context*, const v1::StopTrialRequest*, v1::StopTrialResponse*) override;
   grpc::Status RetryTrial(Context*, const v1::RetryTrialRequest*, v1::RetryTrialResponse*) override;
   grpc::Status BestTrials(Context*, const v1::BestTrialsRequest*, v1::BestTrialsResponse*) override;
+  grpc::Status GetImportance(Context*, const v1::GetImportanceRequest*,
+                             v1::GetImportanceResponse*) override;
   using AsyncContext = grpc::CallbackServerContext;
   grpc::ServerUnaryReactor* Ask(AsyncContext*, const v1::AskRequest*, v1::AskResponse*) override;
   grpc::ServerUnaryReactor* Tell(AsyncContext*, const v1::TellRequest*, v1::TellResponse*) override;
@@ -69,10 +72,15 @@ class ControlService final : public ControlBase {
 
  private:
   template <typename Request, typename Response>
-  grpc::Status Pass(Context* context, const Request* request, Response* response);
+  grpc::Status Pass(Context* context, const Request* request, Response* response) {
+    return ToGrpc(parts_.engine->CallInto(*request, TimeLeft(context), response));
+  }
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* PassAsync(AsyncContext* context, const Request* request,
                                       Response* response);
+  // Until the caller's deadline, but not for ever.
+  static absl::Duration TimeLeft(const grpc::ServerContextBase* context);
+  absl::StatusOr<std::vector<v1::Trial>> CompleteTrials(const std::string& study);
   absl::StatusOr<int64_t> TrialId(const std::string& name);
 
   ControlParts parts_;

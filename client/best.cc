@@ -1,5 +1,7 @@
 #include "client/best.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "client/exit_codes.h"
 #include "client/resources.h"
@@ -74,23 +76,41 @@ absl::StatusOr<v1::StudySpec> SpecOf(const v1::StudySpec& study, const v1::Trial
   return spec;
 }
 
-absl::StatusOr<int> PrintBest(Session& session, const std::string& study, int count,
-                              bool params_only) {
+absl::StatusOr<int> PrintBest(Session& session, const BestOptions& options) {
   v1::BestTrialsRequest request;
-  request.set_study(study);
-  request.set_count(count);
+  request.set_study(options.study);
+  request.set_count(std::max(1, options.count));
   ASSIGN_OR_RETURN(const auto best, session.Call(&ControlStub::BestTrials, request));
+  const v1::Study& study = best.study();
+  const bool several = study.directions_size() > 1;
+  if (options.pareto && !several) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "study ", study.name(), " has one objective and no front; leave --pareto out"));
+  }
+  if (options.count > 0 && several) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("study ", study.name(), " has ", study.directions_size(),
+                     " objectives and no order of its trials; use --pareto instead of -n"));
+  }
   if (best.trials().empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat("study ", best.study().name(), " has no complete trial yet"));
+        absl::StrCat("study ", study.name(), " has no complete trial yet"));
   }
-  if (params_only) return PrintParams(session, best.study(), best.trials(0));
+  if (options.params_only) {
+    if (best.trials_size() > 1 && several) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the front has ", best.trials_size(),
+                       " trials; choose one with `vlmctl "
+                       "trial get`, or see `vlmctl study best --pareto -o json`"));
+    }
+    return PrintParams(session, study, best.trials(0));
+  }
   if (!session.structured() && best.trials_size() == 1) {
-    session.out() << BestText(best.study(), best.trials(0));
+    session.out() << BestText(study, best.trials(0));
     return kDone;
   }
-  Records records = TrialRecords(best.study().name(), {best.trials().begin(), best.trials().end()});
-  records.single = best.trials_size() == 1 && count == 1;
+  Records records = TrialRecords(study.name(), {best.trials().begin(), best.trials().end()});
+  records.single = best.trials_size() == 1 && options.count <= 1 && !several;
   session.Print(records);
   return kDone;
 }

@@ -9,9 +9,15 @@
 
 namespace vlm::client {
 
-// Prints the best trials of a study (empty: the active or newest one); an exit code or an error.
-absl::StatusOr<int> PrintBest(Session& session, const std::string& study, int count,
-                              bool params_only);
+struct BestOptions {
+  std::string study;  // Empty: the active or newest one.
+  int count = 0;      // Of a study with one objective; 0 = 1.
+  bool params_only = false;
+  bool pareto = false;  // Only for several objectives, which show their front anyway.
+};
+
+// Prints the best trials of a study; an exit code or an error.
+absl::StatusOr<int> PrintBest(Session& session, const BestOptions& options);
 
 // The configuration that trains this trial once more, without a search.
 absl::StatusOr<v1::StudySpec> SpecOf(const v1::StudySpec& study, const v1::Trial& trial);

@@ -1,11 +1,12 @@
-// plot curves, plot history.
+// plot curves, plot history. (Pictures of parameters: study_plots.cc)
 #include <cmath>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli.h"
-#include "client/commands/trial.h"
+#include "client/commands/study_plots.h"
 #include "client/resources.h"
+#include "client/study_data.h"
 #include "insight/plot/curves.h"
 #include "insight/plot/history.h"
 
@@ -23,14 +24,6 @@ struct PlotArgs {
   double smoothing = 0;
   bool log_y = false;
 };
-
-insight::TrialMark MarkOf(const v1::Study& study, const v1::Trial& trial) {
-  if (trial.state() == v1::TRIAL_STATE_PRUNED) return insight::TrialMark::kPruned;
-  if (trial.state() == v1::TRIAL_STATE_FAIL) return insight::TrialMark::kFailed;
-  const bool best = study.has_best_value() && study.best_trial_number() == trial.number() &&
-                    trial.state() == v1::TRIAL_STATE_COMPLETE;
-  return best ? insight::TrialMark::kBest : insight::TrialMark::kNormal;
-}
 
 absl::StatusOr<std::vector<insight::Curve>> ReadCurves(Session& session, const std::string& trial,
                                                        const std::vector<std::string>& names) {
@@ -52,27 +45,6 @@ absl::StatusOr<std::vector<insight::Curve>> ReadCurves(Session& session, const s
   return curves;
 }
 
-struct Subject {
-  v1::Study study;
-  std::vector<v1::Trial> trials;
-};
-
-absl::StatusOr<Subject> ReadStudy(Session& session, const std::string& name) {
-  Subject out;
-  v1::GetStudyRequest get;
-  get.set_study(name);
-  ASSIGN_OR_RETURN(const auto found, session.Call(&ControlStub::GetStudy, get));
-  out.study = found.study();
-  v1::ListTrialsRequest list;
-  list.set_study(out.study.name());
-  do {
-    ASSIGN_OR_RETURN(const auto page, session.Call(&ControlStub::ListTrials, list));
-    out.trials.insert(out.trials.end(), page.trials().begin(), page.trials().end());
-    list.set_page_token(page.next_page_token());
-  } while (!list.page_token().empty());
-  return out;
-}
-
 // One series of each trial of a study, or several series of one trial.
 Result Curves(Session& session, const PlotArgs& args) {
   insight::CurveOptions options;
@@ -87,7 +59,7 @@ Result Curves(Session& session, const PlotArgs& args) {
     ASSIGN_OR_RETURN(curves, ReadCurves(session, args.what, names));
     options.title = absl::StrCat("trial ", args.what);
   } else {
-    ASSIGN_OR_RETURN(const Subject subject, ReadStudy(session, args.what));
+    ASSIGN_OR_RETURN(const StudyData subject, ReadStudy(session, args.what));
     std::vector<std::string> names = args.names;
     if (names.empty()) names = {subject.study.metric()};
     for (const v1::Trial& trial : subject.trials) {
@@ -112,10 +84,10 @@ Result Curves(Session& session, const PlotArgs& args) {
 }
 
 Result History(Session& session, const PlotArgs& args) {
-  ASSIGN_OR_RETURN(const Subject subject, ReadStudy(session, args.what));
+  ASSIGN_OR_RETURN(const StudyData subject, ReadStudy(session, args.what));
   insight::HistoryOptions options;
   options.title = absl::StrCat("study ", subject.study.name());
-  options.y_label = subject.study.metric().empty() ? "value" : subject.study.metric();
+  options.y_label = ObjectiveName(subject.study, 0);
   options.width = args.width;
   options.height = args.height;
   options.log_y = args.log_y;
@@ -164,6 +136,7 @@ void AddPlotCommands(Cli& cli) {
                               "vlmctl plot history demo --out history.svg", History, &args);
   command->add_option("STUDY", args->what, "Name, id or unique prefix [the active or newest one]");
   AddFlags(command, args);
+  AddStudyPlots(cli, group);
 }
 
 }  // namespace vlm::client

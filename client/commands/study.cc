@@ -2,6 +2,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/best.h"
 #include "client/cli.h"
+#include "client/commands/study_analysis.h"
+#include "client/commands/study_edit.h"
 #include "client/follow/follow.h"
 #include "client/prompt.h"
 #include "client/resources.h"
@@ -53,12 +55,13 @@ Result Get(Session& session, const StudyArgs& args) {
 
 struct BestArgs {
   std::string study;
-  int count = 1;
+  int count = 0;
   bool params_only = false;
+  bool pareto = false;
 };
 
 Result Best(Session& session, const BestArgs& args) {
-  return PrintBest(session, args.study, args.count, args.params_only);
+  return PrintBest(session, {args.study, args.count, args.params_only, args.pareto});
 }
 
 Result Watch(Session& session, const StudyArgs& args) {
@@ -136,7 +139,7 @@ Result Delete(Session& session, const EndArgs& args) {
 }  // namespace
 
 void AddStudyCommands(Cli& cli) {
-  CLI::App* group = cli.AddGroup("study", "Searches: list, look at, steer, delete");
+  CLI::App* group = cli.AddGroup("study", "Searches: list, look at, steer, edit, delete");
   constexpr char kWhich[] = "Name, id or unique prefix";
   ListArgs* list = nullptr;
   CLI::App* command = cli.Add<ListArgs>(group, "list", "List studies, newest first",
@@ -153,10 +156,12 @@ void AddStudyCommands(Cli& cli) {
       cli.Add<BestArgs>(group, "best", "The best trial, its checkpoint, and how to use it",
                         "vlmctl study best demo --params-only -o yaml > best.yaml", Best, &best);
   command->add_option("STUDY", best->study, std::string(kWhich) + " [the active or newest one]");
-  command->add_option("-n,--count", best->count, "The best so many [1]")
-      ->check(CLI::Range(1, 1000));
+  command->add_option("-n,--count", best->count, "The best so many, of one objective [1]")
+      ->check(CLI::Range(1, 1'000'000));
+  command->add_flag("--pareto", best->pareto, "The Pareto front of several objectives");
   command->add_flag("--params-only", best->params_only,
                     "Only the parameters; with -o yaml a whole file that `vlmctl submit` takes");
+  AddStudyAnalysis(cli, group);
   command = cli.Add<StudyArgs>(group, "watch", "Follow a study until it ends; Ctrl-C leaves it be",
                                "vlmctl study watch demo", Watch, &study);
   command->add_option("STUDY", study->study, std::string(kWhich) + " [the active or newest one]");
@@ -166,6 +171,7 @@ void AddStudyCommands(Cli& cli) {
   command = cli.Add<StudyArgs>(group, "resume", "Grant trials again", "vlmctl study resume demo",
                                Resume, &study);
   command->add_option("STUDY", study->study, kWhich)->required();
+  AddStudyEdit(cli, group);
   EndArgs* end = nullptr;
   command = cli.Add<EndArgs>(group, "cancel", "End a study and stop its running trials",
                              "vlmctl study cancel demo --yes", Cancel, &end);

@@ -242,7 +242,7 @@ Result Submit(Session& session, const SubmitArgs& args) {
     auto study = session.Call(&ControlStub::GetStudy, request);
     PrintStudy(session, study.ok() ? study->study() : response.study());
   } else if (ended.ok() && *ended == kDone) {
-    const auto printed = PrintBest(session, response.study().name(), 1, false);
+    const auto printed = PrintBest(session, {response.study().name()});
     if (!printed.ok()) session.Note(printed.status().message());
   }
   return ended;

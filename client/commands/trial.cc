@@ -1,9 +1,10 @@
-// trial list, get, metrics, stop, retry. (trial logs: trial_logs.cc)
+// trial list, get, metrics, stop, retry. (trial logs: trial_logs.cc, enqueue: trial_enqueue.cc)
 #include "client/commands/trial.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli.h"
+#include "client/commands/trial_enqueue.h"
 #include "client/prompt.h"
 #include "client/resources.h"
 #include "common/ids.h"
@@ -194,7 +195,8 @@ absl::StatusOr<std::string> StudyNameOf(Session& session, const v1::Trial& trial
 }
 
 void AddTrialCommands(Cli& cli) {
-  CLI::App* group = cli.AddGroup("trial", "Configurations of a study: look at, read, stop, retry");
+  CLI::App* group =
+      cli.AddGroup("trial", "Configurations of a study: look at, read, enqueue, stop, retry");
   constexpr char kWhich[] = "STUDY/NUMBER or trial id";
   ListArgs* list = nullptr;
   CLI::App* command =
@@ -223,6 +225,7 @@ void AddTrialCommands(Cli& cli) {
       ->check(CLI::Range(3, 10'000'000));
   command->add_option("--from-step", metrics->from_step, "Only from this step on")
       ->check(CLI::NonNegativeNumber);
+  AddTrialEnqueue(cli, group);
   command = cli.Add<TrialArgs>(group, "stop", "Stop a running trial at its next step",
                                "vlmctl trial stop demo/3 --yes", Stop, &trial);
   command->add_option("TRIAL", trial->trial, kWhich)->required();

@@ -1,0 +1,10 @@
+// `study importance`, added to the group "study".
+#pragma once
+
+#include "client/cli.h"
+
+namespace vlm::client {
+
+void AddStudyAnalysis(Cli& cli, CLI::App* group);
+
+}  // namespace vlm::client

@@ -1,0 +1,247 @@
+"""The client: studies, trials, search as a service."""
+import json
+import os
+import pathlib
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+
+import grpc
+
+from vlmctl import errors
+from vlmctl._proto.vlm.v1 import control_pb2, study_pb2
+from vlmctl.asked import AskedTrial, as_values
+from vlmctl.frame import trials_frame
+from vlmctl.resources import ConfigIssue, Event, Study, Trial, to_param_value
+from vlmctl.rpc import Rpc
+
+TrialId = Union[int, str]  # A trial_id, or "study/number".
+Config = Union[str, "os.PathLike[str]", Mapping[str, Any]]
+
+
+def connect(addr: Optional[str] = None, *, token: Optional[str] = None, timeout_s: float = 30,
+            retry_s: float = 30) -> "Client":
+    """A client of the coordinator at "host:port" or "unix:/path"; without one of $VLMCTL_ADDR.
+
+    Connects with the first call. `timeout_s` bounds each call; while nobody answers, a call is sent
+    again for `retry_s`, and whatever it changes is changed once.
+    """
+    addr = addr or os.environ.get("VLMCTL_ADDR")
+    if not addr:
+        raise ValueError("no coordinator: connect(\"host:port\"), or set VLMCTL_ADDR")
+    return Client(Rpc(addr, token, timeout_s, retry_s))
+
+
+class Client:
+    """Thread-safe. A context manager; close() ends the connection."""
+
+    def __init__(self, rpc: Rpc):
+        self._rpc = rpc
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._rpc.close()
+
+    # Studies.
+
+    def submit(self, config: Config, *, name: str = "", overrides: Sequence[str] = (),
+               paused: bool = False, exist_ok: bool = False, strict: bool = False) -> Study:
+        """Makes a study out of a configuration: a path, or the file's content as a dict.
+
+        InvalidConfig names every fault; AlreadyExists unless `exist_ok`.
+        """
+        text, path = _read_config(config)
+        request = control_pb2.SubmitRequest(
+            config_text=text, config_path=path, overrides=overrides, name=name, paused=paused,
+            if_not_exists=exist_ok, strict=strict, owner=_login())
+        return Study.of(self._rpc.call("Submit", request).study)
+
+    def validate(self, config: Config, *, overrides: Sequence[str] = (),
+                 strict: bool = False) -> List[ConfigIssue]:
+        """Faults and warnings of a configuration; empty if there are none."""
+        text, path = _read_config(config)
+        request = control_pb2.ValidateRequest(config_text=text, config_path=path,
+                                              overrides=overrides, strict=strict)
+        return [ConfigIssue.of(issue) for issue in self._rpc.call("Validate", request).issues]
+
+    def study(self, study: str = "") -> Study:
+        """By name, number or unique prefix; without one the active or newest study."""
+        return Study.of(self._rpc.call("GetStudy", control_pb2.GetStudyRequest(study=study)).study)
+
+    def studies(self, *, active_only: bool = False) -> List[Study]:
+        """All studies, newest first."""
+        request = control_pb2.ListStudiesRequest(active_only=active_only)
+        return [Study.of(m) for m in self._pages("ListStudies", request, "studies")]
+
+    def pause(self, study: str) -> Study:
+        return self._update(study, action=control_pb2.UpdateStudyRequest.ACTION_PAUSE)
+
+    def resume(self, study: str) -> Study:
+        return self._update(study, action=control_pb2.UpdateStudyRequest.ACTION_RESUME)
+
+    def cancel(self, study: str) -> Study:
+        return self._update(study, action=control_pb2.UpdateStudyRequest.ACTION_CANCEL)
+
+    def edit(self, study: str, *, n_trials: Optional[int] = None,
+             timeout_s: Optional[float] = None, parallelism: Optional[int] = None) -> Study:
+        """Changes the budget, also of a running study."""
+        given = {"n_trials": n_trials, "timeout_s": timeout_s, "parallelism": parallelism}
+        return self._update(study, **{k: v for k, v in given.items() if v is not None})
+
+    def delete(self, study: str, *, cancel: bool = False) -> None:
+        """WrongState while attempts run, unless `cancel`."""
+        self._rpc.call("DeleteStudy", control_pb2.DeleteStudyRequest(study=study, cancel=cancel))
+
+    # Trials.
+
+    def trial(self, trial: TrialId) -> Trial:
+        """With its attempts and intermediate values."""
+        request = control_pb2.GetTrialRequest(trial=str(trial))
+        return Trial.of(self._rpc.call("GetTrial", request).trial)
+
+    def trials(self, study: str = "", *, states: Sequence[str] = ()) -> List[Trial]:
+        """By number; `states` such as "complete" or "pruned" leave the others out."""
+        request = control_pb2.ListTrialsRequest(study=study, states=[_state(s) for s in states])
+        return [Trial.of(m) for m in self._pages("ListTrials", request, "trials")]
+
+    def trials_frame(self, study: str = ""):
+        """All trials as a pandas frame with the columns of Optuna's trials_dataframe()."""
+        found = self.study(study)
+        return trials_frame(self.trials(found.name), len(found.directions))
+
+    def best(self, study: str = "") -> Trial:
+        """The best complete trial of a study with one objective. WrongState: there is none yet."""
+        return self.best_trials(study, 1)[0]
+
+    def best_trials(self, study: str = "", count: int = 1) -> List[Trial]:
+        """The best so many, best first; of several objectives the Pareto front."""
+        request = control_pb2.BestTrialsRequest(study=study, count=count)
+        return [Trial.of(m) for m in self._rpc.call("BestTrials", request).trials]
+
+    def importance(self, study: str = "", *, objective: Optional[int] = None) -> Dict[str, float]:
+        """How much each parameter mattered (PED-ANOVA), most important first."""
+        request = control_pb2.GetImportanceRequest(study=study)
+        if objective is not None:
+            request.objective = objective
+        return {m.name: m.value for m in self._rpc.call("GetImportance", request).importances}
+
+    def enqueue(self, study: str, params: Mapping[str, Any]) -> Trial:
+        """A trial with these values waits to be run next; names left out are sampled."""
+        request = control_pb2.EnqueueTrialRequest(study=study)
+        for name, value in params.items():
+            request.params[name].CopyFrom(to_param_value(value))
+        return Trial.of(self._rpc.call("EnqueueTrial", request).trial)
+
+    def stop(self, trial: TrialId) -> Trial:
+        request = control_pb2.StopTrialRequest(trial=str(trial))
+        return Trial.of(self._rpc.call("StopTrial", request).trial)
+
+    def retry(self, trial: TrialId) -> Trial:
+        """Runs an ended trial's configuration again, as a new trial."""
+        request = control_pb2.RetryTrialRequest(trial=str(trial))
+        return Trial.of(self._rpc.call("RetryTrial", request).trial)
+
+    # Search as a service.
+
+    def ask(self, study: str) -> AskedTrial:
+        """The next trial for this program to train. BudgetUsedUp: there is none."""
+        try:
+            answer = self._rpc.call("Ask", control_pb2.AskRequest(study=study))
+        except errors.VlmError as error:
+            if error.code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise errors.BudgetUsedUp(str(error), error.code) from None
+            raise
+        return AskedTrial(self, Trial.of(answer.trial))
+
+    def tell(self, trial: TrialId, values=None, state: Optional[str] = None) -> Trial:
+        """Ends an asked trial; see AskedTrial.tell."""
+        numbers, state = as_values(values, state)
+        request = control_pb2.TellRequest(trial=str(trial), state=_state(state), values=numbers)
+        return Trial.of(self._rpc.call("Tell", request).trial)
+
+    def report(self, trial: TrialId, step: int, value: float) -> bool:
+        """Stores an intermediate value of an asked trial; True: it should be pruned."""
+        request = control_pb2.ReportValueRequest(trial=str(trial), step=step, value=float(value))
+        return self._rpc.call("ReportValue", request).should_prune
+
+    def optimize(self, study: str, objective: Callable[[AskedTrial], Any],
+                 n_trials: Optional[int] = None) -> int:
+        """Asks, calls `objective`, tells what it returns, until the budget is used up (or `n_trials`
+        are done); returns how many. Pruned ends a trial as pruned; any other exception ends it as
+        failed and goes on to the caller."""
+        done = 0
+        while n_trials is None or done < n_trials:
+            try:
+                asked = self.ask(study)
+            except errors.BudgetUsedUp:
+                break
+            try:
+                with asked:
+                    value = objective(asked)
+                    if not asked.told:
+                        asked.tell(value)
+            except errors.Pruned:
+                pass
+            done += 1
+        return done
+
+    def watch(self, study: str = "", *, sequence: int = 0) -> Iterator[Event]:
+        """Events in commit order, those of one study until it has ended. 0 starts with the present
+        state; another `sequence` goes on after that event. A lost connection is taken up again."""
+        while True:
+            request = control_pb2.WatchRequest(study=study, sequence=sequence)
+            try:
+                for answer in self._rpc.stream("Watch", request):
+                    for message in answer.events:
+                        event = Event.of(message)
+                        yield event
+                        if study and event.study is not None and event.study.ended:
+                            return
+                    sequence = max(sequence, answer.sequence)
+            except errors.VlmError as error:
+                # Cut off, or too slow a reader: both go on after the last sequence.
+                if error.code not in (grpc.StatusCode.UNAVAILABLE,
+                                      grpc.StatusCode.RESOURCE_EXHAUSTED):
+                    raise
+            self.study(study) if study else self.studies()  # Waits until it answers, or raises.
+
+    # Parts.
+
+    def _update(self, study, **fields) -> Study:
+        request = control_pb2.UpdateStudyRequest(study=study, **fields)
+        return Study.of(self._rpc.call("UpdateStudy", request).study)
+
+    def _pages(self, method, request, field):
+        while True:
+            page = self._rpc.call(method, request)
+            yield from getattr(page, field)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+
+def _read_config(config):
+    if isinstance(config, Mapping):
+        # JSON is YAML; paths inside start at the working directory.
+        return json.dumps(config, allow_nan=False), os.path.join(os.getcwd(), "study.yaml")
+    path = pathlib.Path(config)
+    return path.read_text(encoding="utf-8"), str(path.resolve())
+
+
+def _state(name):
+    try:
+        return study_pb2.TrialState.Value(f"TRIAL_STATE_{name.upper()}")
+    except ValueError:
+        raise ValueError(f"{name!r} is no trial state; there are waiting, running, complete, "
+                         "pruned and fail") from None
+
+
+def _login():
+    import getpass
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Runs the benchmarks of a built tree: run.sh [NAME...] runs those named (limits data control study step),
-# without names all. The machine's own limits come first. Ends with 1 when a figure is missed.
+# Runs the benchmarks of a built tree: run.sh [NAME...] runs those named (limits data control study
+# search step), without names all. The machine's own limits come first. Ends with 1 when a figure is missed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=build/release
 bin=$build/bench-bin
-names=(limits data control study step)
+names=(limits data control study search step)
 [ $# -gt 0 ] && names=("$@")
 failed=0
 for name in "${names[@]}"; do
   case $name in
     limits) "$bin/machine_limits" "$build" || failed=1 ;;
     data) "$bin/data_bench" || failed=1 ;;
+    search) bench/search.sh || failed=1 ;;
     control) "$bin/control_bench" "$build/bin" || failed=1 ;;
     study)
       # Trials a second beside Optuna on SQLite.
@@ -28,7 +29,7 @@ for name in "${names[@]}"; do
       fi
       ;;
     *)
-      echo "bench: error: no benchmark is called '$name'; there are: limits data control study step" >&2
+      echo "bench: error: no benchmark is called '$name'; there are: limits data control study search step" >&2
       exit 2
       ;;
   esac

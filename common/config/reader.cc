@@ -49,8 +49,8 @@ void Reader::IssueAt(Mark mark, const std::string& key, const std::string& messa
 void Reader::UnknownKey(const std::string& name, const YAML::Node& where) {
   std::vector<std::string> names = Sections();
   for (const Key& key : Keys()) names.emplace_back(key.name);
-  names.insert(names.end(),
-               {"study.sampler", "study.pruner", "study.search_space", "optimizer.betas"});
+  names.insert(names.end(), {"study.sampler", "study.sampler.fixed", "study.pruner",
+                             "study.search_space", "optimizer.betas"});
   std::string near = Nearest(name, names);
   if (near.empty()) {
     // A key in the wrong section is found by its last part.
@@ -115,6 +115,7 @@ void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAM
   }
   if (name == "study.search_space" || name == "search_space") return ReadSearchSpace(value);
   if (name == "study.direction" || name == "study.directions") return ReadDirections(value);
+  if (name == "study.sampler.fixed") return ReadFixed(value);
   if (name == "optimizer.betas") return ReadBetas(value);
   const Key* key = FindKey(name);
   if (key == nullptr) return UnknownKey(name, key_node);

@@ -12,6 +12,9 @@
 
 namespace vlm::config {
 
+// A value in the type of the field that it is for. REQUIRES: SetFromText takes the text.
+v1::ParamValue ValueFor(const google::protobuf::FieldDescriptor& field, const std::string& text);
+
 class Reader {
  public:
   Reader(std::string file, LoadResult* result, bool strict)
@@ -62,6 +65,9 @@ class Reader {
   void CheckResources();
   // samplers.cc
   void CheckSampler();
+  void CheckFiniteSpace();
+  void CheckFixed();
+  void ReadFixed(const YAML::Node& value);
 
   std::string file_;
   LoadResult* result_;

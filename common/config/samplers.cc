@@ -19,8 +19,10 @@ const std::vector<SamplerOptions>& Samplers() {
   static const auto& samplers = *new std::vector<SamplerOptions>{
       {"tpe",
        {"n_startup_trials", "n_ei_candidates", "multivariate", "constant_liar", "group",
-        "max_above"}},
-      {"random", {}},
+        "max_above", "fixed"}},
+      {"random", {"fixed"}},
+      {"grid", {"fixed"}},
+      {"brute_force", {"fixed"}},
   };
   return samplers;
 }
@@ -30,6 +32,23 @@ const std::vector<std::string>* OptionsOf(absl::string_view sampler) {
     if (sampler == known.sampler) return &known.options;
   }
   return nullptr;
+}
+
+bool Holds(const v1::Distribution& distribution, const v1::ParamValue& value) {
+  if (distribution.has_categorical_distribution()) {
+    const auto& choices = distribution.categorical_distribution().choices();
+    return std::any_of(choices.begin(), choices.end(), [&](const v1::ParamValue& choice) {
+      return choice.SerializeAsString() == value.SerializeAsString();
+    });
+  }
+  if (distribution.has_int_distribution()) {
+    const auto& range = distribution.int_distribution();
+    return value.kind_case() == v1::ParamValue::kIntValue && value.int_value() >= range.low() &&
+           value.int_value() <= range.high();
+  }
+  const auto& range = distribution.float_distribution();
+  return value.kind_case() == v1::ParamValue::kFloatValue && value.float_value() >= range.low() &&
+         value.float_value() <= range.high();
 }
 
 }  // namespace
@@ -55,13 +74,74 @@ void Reader::CheckSampler() {
   for (const auto& [name, mark] : seen_) {
     if (KeyIsUsed(name, result_->spec)) continue;
     IssueAt(mark, name, absl::StrCat("is not used by the sampler ", sampler.name()),
-            options->empty()
-                ? "remove it"
-                : absl::StrCat("remove it; that sampler takes ", absl::StrJoin(*options, ", ")));
+            absl::StrCat("remove it; that sampler takes ", absl::StrJoin(*options, ", ")));
   }
+  CheckFiniteSpace();
+  CheckFixed();
   if (sampler.group() && sampler.has_multivariate() && !sampler.multivariate()) {
     IssueAt(seen_["study.sampler.group"], "study.sampler.group",
             "samples names jointly, which multivariate: false forbids", "remove one of the two");
+  }
+}
+
+// A grid has an end only if every range has one.
+void Reader::CheckFiniteSpace() {
+  const std::string& sampler = result_->spec.sampler().name();
+  if (sampler != "grid" && sampler != "brute_force") return;
+  for (const v1::SearchParam& param : result_->spec.search_space()) {
+    if (!param.distribution().has_float_distribution()) continue;
+    const auto& range = param.distribution().float_distribution();
+    if (range.has_step() || range.low() == range.high()) continue;
+    IssueAt(seen_["study.search_space"], absl::StrCat("study.search_space.", param.name()),
+            absl::StrCat("has no step, so ", sampler, " would never end"),
+            "give it a step or choices, or use another sampler");
+  }
+}
+
+// What is fixed must be searched, and be a value of the range.
+void Reader::CheckFixed() {
+  for (const v1::FixedValue& fixed : result_->spec.sampler().fixed()) {
+    const std::string key = absl::StrCat("study.sampler.fixed.", fixed.name());
+    const auto& space = result_->spec.search_space();
+    const auto param = std::find_if(space.begin(), space.end(), [&](const v1::SearchParam& known) {
+      return known.name() == fixed.name();
+    });
+    if (param == space.end()) {
+      IssueAt(seen_["study.sampler.fixed"], key, "is not searched",
+              "add it to study.search_space, or set the key itself");
+    } else if (!Holds(param->distribution(), fixed.value())) {
+      IssueAt(seen_["study.sampler.fixed"], key, "is not a value of its range",
+              "choose one that study.search_space allows");
+    }
+  }
+}
+
+void Reader::ReadFixed(const YAML::Node& value) {
+  result_->spec.mutable_sampler()->clear_fixed();
+  if (value.IsNull()) return;
+  if (!value.IsMap()) {
+    return Issue(value, "study.sampler.fixed", "must be a map of searched keys to values",
+                 "such as fixed: {batch_size: 16}");
+  }
+  for (const auto& item : value) {
+    const std::string name = item.first.IsScalar() ? item.first.Scalar() : "";
+    const std::string key = absl::StrCat("study.sampler.fixed.", name);
+    const Key* target = FindKey(name);
+    if (target == nullptr) {
+      UnknownKey(name, item.first);
+      continue;
+    }
+    v1::StudySpec scratch;
+    const std::string text = item.second.IsScalar() ? item.second.Scalar() : "";
+    const std::string wrong =
+        item.second.IsScalar() ? SetFromText(*target, text, &scratch) : "must be a single value";
+    if (!wrong.empty()) {
+      Issue(item.second, key, wrong, "");
+      continue;
+    }
+    v1::FixedValue* fixed = result_->spec.mutable_sampler()->add_fixed();
+    fixed->set_name(name);
+    *fixed->mutable_value() = ValueFor(*Resolve(*target, &scratch).field, text);
   }
 }
 

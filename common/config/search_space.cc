@@ -10,7 +10,13 @@ namespace {
 
 using google::protobuf::FieldDescriptor;
 
-// A choice in the type of the key that it is for.
+bool Number(const YAML::Node& node, double* out) {
+  return node.IsDefined() && node.IsScalar() && absl::SimpleAtod(node.Scalar(), out) &&
+         std::isfinite(*out);
+}
+
+}  // namespace
+
 v1::ParamValue ValueFor(const FieldDescriptor& field, const std::string& text) {
   v1::ParamValue value;
   int64_t whole = 0;
@@ -35,13 +41,6 @@ v1::ParamValue ValueFor(const FieldDescriptor& field, const std::string& text) {
   }
   return value;
 }
-
-bool Number(const YAML::Node& node, double* out) {
-  return node.IsDefined() && node.IsScalar() && absl::SimpleAtod(node.Scalar(), out) &&
-         std::isfinite(*out);
-}
-
-}  // namespace
 
 void Reader::ReadSearchSpace(const YAML::Node& value) {
   if (value.IsNull()) return;

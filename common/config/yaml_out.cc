@@ -83,6 +83,13 @@ std::string ToYaml(const v1::StudySpec& spec) {
     const std::string text = GetAsText(key, spec);
     if (text == "null" && !key.nullable) continue;
     absl::StrAppend(&out, indent, name.substr(start), ": ", text, "\n");
+    if (name == "study.sampler.name" && !spec.sampler().fixed().empty()) {
+      std::vector<std::string> fixed;
+      for (const v1::FixedValue& value : spec.sampler().fixed()) {
+        fixed.push_back(absl::StrCat(value.name(), ": ", Quoted(value.value())));
+      }
+      absl::StrAppend(&out, indent, "fixed: {", absl::StrJoin(fixed, ", "), "}\n");
+    }
   }
   return out;
 }

@@ -121,6 +121,7 @@ class Core {
   void AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed);
   void AnswerAsk(StudyRecord& study, TrialRecord& trial);
   void AskForWaiting(StudyRecord& study);
+  void TakeExhaustion(StudyRecord& study, const Suggestion& input);
   void RefuseAsks(StudyRecord& study, const absl::Status& status);
   void QueueAsk(Token token, const v1::AskRequest& request);
   void PumpAsks(StudyRecord& study);

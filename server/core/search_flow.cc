@@ -81,6 +81,7 @@ void Core::Handle(const Suggestion& input) {
   if (it == state_.studies.end()) return;  // Deleted meanwhile.
   StudyRecord& study = it->second;
   study.question_open = false;
+  if (absl::IsOutOfRange(input.params.status())) return TakeExhaustion(study, input);
   if (!input.params.ok()) {
     CancelStudy(study, v1::STUDY_STATE_FAILED,
                 absl::StrCat("the sampler failed: ", input.params.status().message()));
@@ -103,6 +104,23 @@ void Core::Handle(const Suggestion& input) {
     return;
   }
   study.held = *input.params;
+  PumpAsks(study);
+}
+
+// The space is used up: no fresh trial will come, and the study ends with those that run. A WAITING
+// trial whose values a person has left open cannot be filled.
+void Core::TakeExhaustion(StudyRecord& study, const Suggestion& input) {
+  if (IsEnd(study.study.state())) return;
+  const std::string reason(input.params.status().message());
+  if (study.question_waiting) {
+    TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(input.number)]);
+    if (trial.trial.state() == v1::TRIAL_STATE_WAITING) {
+      std::erase(study.waiting, input.number);
+      EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
+    }
+  } else {
+    study.exhausted = true;
+  }
   PumpAsks(study);
 }
 

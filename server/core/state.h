@@ -29,6 +29,7 @@ struct StudyRecord {
   // At most one question to the sampler is open per study, so that numbers come in order.
   bool question_open = false;
   bool question_for_ask = false;
+  bool exhausted = false;  // The sampler has nothing left to try; asked again after a restart.
   bool question_waiting = false;  // It is about a WAITING trial, not a fresh one.
   // A suggestion whose slot was taken meanwhile; used by the next grant.
   std::optional<std::vector<v1::Param>> held;

@@ -281,7 +281,7 @@ bool Core::TimedOut(const StudyRecord& study) const {
 }
 
 bool Core::BudgetLeft(const StudyRecord& study) const {
-  return static_cast<int64_t>(study.trial_ids.size()) < study.study.n_trials();
+  return !study.exhausted && static_cast<int64_t>(study.trial_ids.size()) < study.study.n_trials();
 }
 
 // COMPLETED when nothing is left to grant and nothing runs; FAILED if not one trial came through.

@@ -1,17 +1,33 @@
 #include "absl/strings/str_cat.h"
+#include "server/search/brute_force_sampler.h"
+#include "server/search/grid_sampler.h"
+#include "server/search/partial_fixed_sampler.h"
 #include "server/search/random_sampler.h"
 #include "server/search/tpe_sampler.h"
 
 namespace vlm::search {
+namespace {
 
-absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const v1::SamplerConfig& config,
-                                                     uint32_t seed) {
+absl::StatusOr<std::unique_ptr<Sampler>> MakeBase(const v1::SamplerConfig& config, uint32_t seed) {
   if (config.name() == "random") return std::make_unique<RandomSampler>(seed);
+  if (config.name() == "grid") return std::make_unique<GridSampler>(seed);
+  if (config.name() == "brute_force") return std::make_unique<BruteForceSampler>(seed);
   if (config.name().empty() || config.name() == "tpe") {
     return std::make_unique<TpeSampler>(TpeOptionsOf(config), seed);
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("no sampler \"", config.name(), "\"; known: tpe, random"));
+      absl::StrCat("no sampler \"", config.name(), "\"; known: tpe, random, grid, brute_force"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const v1::SamplerConfig& config,
+                                                     uint32_t seed) {
+  auto base = MakeBase(config, seed);
+  if (!base.ok() || config.fixed().empty()) return base;
+  absl::btree_map<std::string, v1::ParamValue> fixed;
+  for (const v1::FixedValue& value : config.fixed()) fixed[value.name()] = value.value();
+  return std::make_unique<PartialFixedSampler>(*std::move(base), std::move(fixed));
 }
 
 }  // namespace vlm::search

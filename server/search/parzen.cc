@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "absl/container/flat_hash_set.h"
+#include "server/search/parzen_fast.h"
 
 namespace vlm::search {
 namespace {
@@ -66,8 +67,7 @@ void ParzenEstimator::FitWeights() {
   weights_.push_back(1.0);
   const double sum = PairwiseSum(weights_.data(), weights_.size());
   for (double& w : weights_) w /= sum;
-  log_weights_.resize(weights_.size());
-  for (size_t k = 0; k <= m; ++k) log_weights_[k] = std::log(weights_[k]);
+  log_weights_.clear();
 }
 
 void ParzenEstimator::Fit() {
@@ -79,12 +79,13 @@ void ParzenEstimator::Fit() {
     axis.Fit();
     if (axis.continuous()) central += axis.central();
   }
+  constants_.assign(weights_.size(), 0);
   for (ParzenAxis& axis : axes_) {
     if (axis.range().categorical) continue;
-    if (axis.continuous()) {
-      axis.FitMasses(ErfFor(central));
-    } else {
-      axis.FitMasses(ErfFor(axis.CountPairs()));
+    axis.FitMasses(axis.continuous() ? ErfFor(central) : ErfFor(axis.CountPairs()));
+    for (size_t k = 0; k < constants_.size(); ++k) {
+      constants_[k] -= axis.log_mass()[k];
+      if (axis.continuous()) constants_[k] -= axis.log_sigma()[k] + kLogSqrt2Pi;
     }
   }
 }
@@ -151,27 +152,34 @@ void ParzenEstimator::SampleNumeric(RandomSource& random, const std::vector<size
   }
 }
 
-void ParzenEstimator::AddCategorical(size_t j, const Candidates& candidates,
-                                     std::vector<double>& terms) const {
-  const size_t kernels = weights_.size();
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const auto choice = static_cast<size_t>(candidates[i][j]);
-    for (size_t k = 0; k < kernels; ++k) terms[i * kernels + k] += axes_[j].LogRow(k)[choice];
+bool ParzenEstimator::AllInside(const Candidates& candidates) const {
+  for (size_t j = 0; j < axes_.size(); ++j) {
+    const KernelRange& range = axes_[j].range();
+    if (!axes_[j].continuous()) continue;
+    for (const auto& candidate : candidates) {
+      if (!(candidate[j] >= range.low && candidate[j] <= range.high)) return false;
+    }
   }
+  return true;
 }
 
-// The masses of cells under the kernels. As Optuna, evaluates each different value under each
-// different kernel once; how many of those are central decides about erf.
-void ParzenEstimator::AddStepped(size_t j, const Candidates& candidates,
-                                 std::vector<double>& terms) {
-  ParzenAxis& axis = axes_[j];
-  std::vector<double> values;
-  for (const auto& candidate : candidates) values.push_back(candidate[j]);
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-  const size_t pairs = axis.pairs().size();
+const double* ParzenEstimator::CellMasses::Row(double value, size_t pairs) const {
+  const auto at = std::lower_bound(values.begin(), values.end(), value);
+  return &masses[static_cast<size_t>(at - values.begin()) * pairs];
+}
+
+// As Optuna, evaluates each different value under each different kernel once; how many of those are
+// central decides about erf.
+ParzenEstimator::CellMasses ParzenEstimator::MassesOf(size_t j,
+                                                      const Candidates& candidates) const {
+  const ParzenAxis& axis = axes_[j];
+  CellMasses out;
+  for (const auto& candidate : candidates) out.values.push_back(candidate[j]);
+  std::sort(out.values.begin(), out.values.end());
+  out.values.erase(std::unique(out.values.begin(), out.values.end()), out.values.end());
   std::vector<std::pair<double, double>> ends;
-  for (double value : values) {
+  ends.reserve(out.values.size() * axis.pairs().size());
+  for (double value : out.values) {
     const auto [left, right] = Cell(axis.range(), value);
     for (uint32_t k : axis.pairs()) {
       ends.emplace_back((left - axis.mu()[k]) / axis.sigma()[k],
@@ -182,17 +190,33 @@ void ParzenEstimator::AddStepped(size_t j, const Candidates& candidates,
   if (ends.size() >= kBigArray) {
     for (const auto& end : ends) {
       if (IsCentral(end.first, end.second)) central.insert(end);
+      if (central.size() >= kBigArray) break;
     }
   }
-  std::vector<double> masses(ends.size());
   const Erf erf = ErfFor(central.size());
-  for (size_t i = 0; i < ends.size(); ++i) {
-    masses[i] = LogGaussMass(ends[i].first, ends[i].second, erf);
-  }
+  out.masses.reserve(ends.size());
+  for (const auto& [left, right] : ends) out.masses.push_back(LogGaussMass(left, right, erf));
+  return out;
+}
+
+void ParzenEstimator::AddCategorical(size_t j, const Candidates& candidates,
+                                     const std::vector<size_t>& chosen,
+                                     std::vector<double>& terms) const {
   const size_t kernels = weights_.size();
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const auto value = std::lower_bound(values.begin(), values.end(), candidates[i][j]);
-    const double* row = &masses[static_cast<size_t>(value - values.begin()) * pairs];
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    const auto choice = static_cast<size_t>(candidates[chosen[i]][j]);
+    for (size_t k = 0; k < kernels; ++k) terms[i * kernels + k] += axes_[j].LogRow(k)[choice];
+  }
+}
+
+void ParzenEstimator::AddStepped(size_t j, const Candidates& candidates,
+                                 const std::vector<size_t>& chosen,
+                                 std::vector<double>& terms) const {
+  const ParzenAxis& axis = axes_[j];
+  const CellMasses masses = MassesOf(j, candidates);
+  const size_t kernels = weights_.size();
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    const double* row = masses.Row(candidates[chosen[i]][j], axis.pairs().size());
     for (size_t k = 0; k < kernels; ++k) {
       terms[i * kernels + k] += row[axis.pair_of()[k]];
       terms[i * kernels + k] -= axis.log_mass()[k];
@@ -200,7 +224,7 @@ void ParzenEstimator::AddStepped(size_t j, const Candidates& candidates,
   }
 }
 
-void ParzenEstimator::AddContinuous(const Candidates& candidates,
+void ParzenEstimator::AddContinuous(const Candidates& candidates, const std::vector<size_t>& chosen,
                                     std::vector<double>& terms) const {
   std::vector<size_t> names;
   for (size_t j = 0; j < axes_.size(); ++j) {
@@ -210,9 +234,9 @@ void ParzenEstimator::AddContinuous(const Candidates& candidates,
   const size_t kernels = weights_.size();
   std::vector<double> parts(names.size());
   std::vector<double> x(names.size());
-  for (size_t i = 0; i < candidates.size(); ++i) {
+  for (size_t i = 0; i < chosen.size(); ++i) {
     for (size_t n = 0; n < names.size(); ++n) {
-      const double value = candidates[i][names[n]];
+      const double value = candidates[chosen[i]][names[n]];
       x[n] = axes_[names[n]].range().log ? std::log(value) : value;
     }
     for (size_t k = 0; k < kernels; ++k) {
@@ -232,16 +256,20 @@ void ParzenEstimator::AddContinuous(const Candidates& candidates,
   }
 }
 
-std::vector<double> ParzenEstimator::LogDensities(const Candidates& candidates) {
+std::vector<double> ParzenEstimator::LogDensities(const Candidates& candidates,
+                                                  const std::vector<size_t>& chosen) {
   const size_t kernels = weights_.size();
-  std::vector<double> terms(candidates.size() * kernels, 0.0);
-  for (size_t j = 0; j < axes_.size(); ++j) {
-    if (axes_[j].range().categorical) AddCategorical(j, candidates, terms);
-    if (axes_[j].range().step > 0) AddStepped(j, candidates, terms);
+  if (log_weights_.empty()) {
+    for (double w : weights_) log_weights_.push_back(std::log(w));
   }
-  AddContinuous(candidates, terms);
+  std::vector<double> terms(chosen.size() * kernels, 0.0);
+  for (size_t j = 0; j < axes_.size(); ++j) {
+    if (axes_[j].range().categorical) AddCategorical(j, candidates, chosen, terms);
+    if (axes_[j].range().step > 0) AddStepped(j, candidates, chosen, terms);
+  }
+  AddContinuous(candidates, chosen, terms);
   std::vector<double> out;
-  for (size_t i = 0; i < candidates.size(); ++i) {
+  for (size_t i = 0; i < chosen.size(); ++i) {
     double* row = &terms[i * kernels];
     double largest = -kInf;
     for (size_t k = 0; k < kernels; ++k) {
@@ -251,6 +279,36 @@ std::vector<double> ParzenEstimator::LogDensities(const Candidates& candidates) 
     if (largest == -kInf) largest = 0;
     for (size_t k = 0; k < kernels; ++k) row[k] = std::exp(row[k] - largest);
     out.push_back(std::log(PairwiseSum(row, kernels)) + largest);
+  }
+  return out;
+}
+
+std::vector<double> ParzenEstimator::EstimateLogDensities(const Candidates& candidates) {
+  const size_t kernels = weights_.size();
+  std::vector<CellMasses> masses(axes_.size());
+  for (size_t j = 0; j < axes_.size(); ++j) {
+    if (axes_[j].range().step > 0) masses[j] = MassesOf(j, candidates);
+  }
+  std::vector<double> out;
+  std::vector<double> exponents;
+  std::vector<double> column;
+  for (const auto& candidate : candidates) {
+    exponents = constants_;
+    for (size_t j = 0; j < axes_.size(); ++j) {
+      const ParzenAxis& axis = axes_[j];
+      if (axis.range().categorical) {
+        axis.LogColumn(static_cast<size_t>(candidate[j]), &column);
+        AddFromTable(column.data(), axis.row_of().data(), kernels, exponents.data());
+      } else if (axis.continuous()) {
+        SubtractHalfSquares(axis.range().log ? std::log(candidate[j]) : candidate[j],
+                            axis.mu().data(), axis.inverse_sigma().data(), kernels,
+                            exponents.data());
+      } else {
+        AddFromTable(masses[j].Row(candidate[j], axis.pairs().size()), axis.pair_of().data(),
+                     kernels, exponents.data());
+      }
+    }
+    out.push_back(LogWeightedExpSum(weights_.data(), kernels, exponents.data()));
   }
   return out;
 }

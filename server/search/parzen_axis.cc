@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/container/flat_hash_map.h"
-
 namespace vlm::search {
 
 KernelRange RangeOf(const v1::Distribution& distribution) {
@@ -42,6 +40,7 @@ ParzenAxis::ParzenAxis(const v1::Distribution& distribution, Argsort sort)
   const double width = range_.top - range_.bottom;
   mu_ = {0.5 * (range_.bottom + range_.top)};
   sigma_ = {width};
+  inverse_sigma_ = {1 / width};
   log_sigma_ = {std::log(width)};
   log_mass_ = {0};
   stale_ = {true};
@@ -60,6 +59,7 @@ void ParzenAxis::Insert(size_t position, double value) {
   }
   mu_.insert(mu_.begin() + at, mu);
   sigma_.insert(sigma_.begin() + at, 0);
+  inverse_sigma_.insert(inverse_sigma_.begin() + at, 0);
   log_sigma_.insert(log_sigma_.begin() + at, 0);
   log_mass_.insert(log_mass_.begin() + at, 0);
   stale_.insert(stale_.begin() + at, true);
@@ -80,6 +80,7 @@ void ParzenAxis::Remove(size_t position) {
   for (uint32_t& p : order_) p -= p > here ? 1 : 0;
   mu_.erase(mu_.begin() + at);
   sigma_.erase(sigma_.begin() + at);
+  inverse_sigma_.erase(inverse_sigma_.begin() + at);
   log_sigma_.erase(log_sigma_.begin() + at);
   log_mass_.erase(log_mass_.begin() + at);
   stale_.erase(stale_.begin() + at);
@@ -110,6 +111,7 @@ void ParzenAxis::Fit() {
     const double sigma = Bandwidth(rank, least, most);
     if (sigma == sigma_[k]) continue;
     sigma_[k] = sigma;
+    inverse_sigma_[k] = 1 / sigma;
     log_sigma_[k] = std::log(sigma);
     stale_[k] = true;
   }
@@ -132,17 +134,35 @@ size_t ParzenAxis::central() const {
   return count;
 }
 
+// Equal means stand next to each other in order_ and have few different bandwidths.
 size_t ParzenAxis::CountPairs() {
-  absl::flat_hash_map<std::pair<double, double>, uint32_t> known;
-  pair_of_.resize(mu_.size());
+  const size_t m = observations();
+  pair_of_.resize(m + 1);
   pairs_.clear();
-  for (size_t k = 0; k < mu_.size(); ++k) {
-    const auto [it, added] =
-        known.emplace(std::make_pair(mu_[k], sigma_[k]), static_cast<uint32_t>(pairs_.size()));
-    if (added) pairs_.push_back(static_cast<uint32_t>(k));
-    pair_of_[k] = it->second;
+  size_t group = 0;  // First pair of the present mean.
+  for (size_t rank = 0; rank < m; ++rank) {
+    const uint32_t k = order_[rank];
+    if (rank > 0 && mu_[k] != mu_[order_[rank - 1]]) group = pairs_.size();
+    size_t pair = group;
+    while (pair < pairs_.size() && sigma_[pairs_[pair]] != sigma_[k]) ++pair;
+    if (pair == pairs_.size()) pairs_.push_back(k);
+    pair_of_[k] = static_cast<uint32_t>(pair);
   }
+  size_t prior = 0;
+  while (prior < pairs_.size() &&
+         (mu_[pairs_[prior]] != mu_[m] || sigma_[pairs_[prior]] != sigma_[m])) {
+    ++prior;
+  }
+  if (prior == pairs_.size()) pairs_.push_back(static_cast<uint32_t>(m));
+  pair_of_[m] = static_cast<uint32_t>(prior);
   return pairs_.size();
+}
+
+void ParzenAxis::LogColumn(size_t choice, std::vector<double>* column) const {
+  column->resize(range_.choices + 1);
+  for (size_t i = 0; i <= range_.choices; ++i) {
+    (*column)[i] = log_rows_[i * range_.choices + choice];
+  }
 }
 
 // All observations of a choice have the same weights: 1/kernels, and 1 more at the choice.
@@ -159,6 +179,8 @@ void ParzenAxis::FitRows() {
     const double sum = PairwiseSum(row, choices);
     for (size_t c = 0; c < choices; ++c) row[c] /= sum;
   }
+  row_of_ = index_;
+  row_of_.push_back(static_cast<uint32_t>(choices));
   log_rows_.resize(rows_.size());
   for (size_t i = 0; i < rows_.size(); ++i) log_rows_[i] = std::log(rows_[i]);
 }

@@ -42,6 +42,7 @@ class ParzenAxis {
   // Numeric names, per kernel (the prior is the last one).
   const std::vector<double>& mu() const { return mu_; }
   const std::vector<double>& sigma() const { return sigma_; }
+  const std::vector<double>& inverse_sigma() const { return inverse_sigma_; }
   const std::vector<double>& log_sigma() const { return log_sigma_; }
   // log of the mass that each kernel has inside the range.
   const std::vector<double>& log_mass() const { return log_mass_; }
@@ -59,6 +60,9 @@ class ParzenAxis {
   const double* Row(size_t k) const {
     return &rows_[(k < index_.size() ? index_[k] : range_.choices) * range_.choices];
   }
+  // For observation or prior `k`, the row of LogTable; and entry `choice` of all rows.
+  const std::vector<uint32_t>& row_of() const { return row_of_; }
+  void LogColumn(size_t choice, std::vector<double>* column) const;
   // Logarithms of the same.
   const double* LogRow(size_t k) const {
     return &log_rows_[(k < index_.size() ? index_[k] : range_.choices) * range_.choices];
@@ -72,6 +76,7 @@ class ParzenAxis {
   Argsort sort_;
   std::vector<double> mu_;
   std::vector<double> sigma_;
+  std::vector<double> inverse_sigma_;
   std::vector<double> log_sigma_;
   std::vector<double> log_mass_;
   std::vector<bool> stale_;      // Kernels whose mass does not belong to their bandwidth.
@@ -80,7 +85,8 @@ class ParzenAxis {
   std::vector<uint32_t> pair_of_;
   std::vector<uint32_t> pairs_;
   std::vector<uint32_t> index_;
-  std::vector<double> rows_;  // A row per choice, and the prior's.
+  std::vector<uint32_t> row_of_;  // index_ and the prior's row.
+  std::vector<double> rows_;      // A row per choice, and the prior's.
   std::vector<double> log_rows_;
 };
 

@@ -16,7 +16,9 @@ double UniformFloat(const v1::FloatDistribution& d, double draw) {
   }
   const double v = low + (high - low) * draw;
   if (d.low() == d.high()) return d.low();
-  if (d.log()) return std::min(std::exp(v), std::nextafter(d.high(), d.high() - 1));
+  if (d.log()) {
+    return std::min(std::max(std::exp(v), d.low()), std::nextafter(d.high(), d.high() - 1));
+  }
   if (d.has_step()) {
     return std::clamp(std::rint((v - d.low()) / d.step()) * d.step() + d.low(), d.low(), d.high());
   }

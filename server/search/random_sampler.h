@@ -15,7 +15,7 @@ class RandomSampler final : public Sampler {
   absl::StatusOr<InternalParams> SampleRelative(const StudyView&, int64_t, const Space&) override {
     return InternalParams{};
   }
-  absl::StatusOr<double> SampleIndependent(const StudyView&, int64_t, const std::string&,
+  absl::StatusOr<double> SampleIndependent(const StudyView&, const Suggested&, const std::string&,
                                            const v1::Distribution& distribution) override {
     return SampleUniform(distribution, random_);
   }

@@ -2,9 +2,12 @@
 // same seed gives the same words. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -26,6 +29,26 @@ class RandomSource {
     ++words_;
     return static_cast<uint32_t>(engine_());
   }
+  // Uniform in [0, limit), as randint and shuffle draw it: words masked until one is small enough.
+  uint32_t Below(uint32_t limit) {
+    if (limit <= 1) return 0;
+    uint32_t mask = limit - 1;
+    for (int shift = 1; shift < 32; shift *= 2) mask |= mask >> shift;
+    uint32_t word = Word() & mask;
+    while (word >= limit) word = Word() & mask;
+    return word;
+  }
+  // Index with the given probabilities, as choice draws it.
+  size_t Choose(const std::vector<double>& weights) {
+    std::vector<double> cumulative(weights.size());
+    std::partial_sum(weights.begin(), weights.end(), cumulative.begin());
+    const double total = cumulative.back();
+    for (double& c : cumulative) c /= total;
+    const auto at = std::upper_bound(cumulative.begin(), cumulative.end(), Double());
+    return std::min(static_cast<size_t>(at - cumulative.begin()), weights.size() - 1);
+  }
+  uint32_t seed() const { return seed_; }
+  uint64_t words() const { return words_; }
   // The seed and how far the stream has been read: short enough to be stored with each suggestion.
   // Going there again takes some nanoseconds a word.
   std::string State() const { return absl::StrCat("mt19937 ", seed_, " ", words_); }

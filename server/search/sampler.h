@@ -48,13 +48,22 @@ using Space = std::vector<v1::SearchParam>;
 // Name to internal value.
 using InternalParams = absl::btree_map<std::string, double>;
 
+// The names of the trial being sampled that have their values already, in order.
+struct Suggested {
+  int64_t number = 0;
+  std::vector<std::pair<std::string, double>> params;
+  std::vector<v1::Distribution> distributions;
+};
+
 class Sampler {
  public:
   virtual ~Sampler() = default;
   // Values for the names it can sample jointly, or nothing. `number` is the trial being sampled.
+  // OUT_OF_RANGE: the space is used up, there is nothing left to try.
   virtual absl::StatusOr<InternalParams> SampleRelative(const StudyView& study, int64_t number,
                                                         const Space& space) = 0;
-  virtual absl::StatusOr<double> SampleIndependent(const StudyView& study, int64_t number,
+  virtual absl::StatusOr<double> SampleIndependent(const StudyView& study,
+                                                   const Suggested& suggested,
                                                    const std::string& name,
                                                    const v1::Distribution& distribution) = 0;
   virtual void Observe(const StudyView& /*study*/, int64_t /*number*/) {}

@@ -94,6 +94,8 @@ absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView
                                                int64_t number, const Space& space,
                                                const InternalParams& fixed) {
   std::optional<InternalParams> relative;
+  Suggested suggested;
+  suggested.number = number;
   std::vector<v1::Param> params;
   for (const v1::SearchParam& searched : space) {
     const v1::Distribution& distribution = searched.distribution();
@@ -113,13 +115,15 @@ absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView
       if (found != relative->end() && Contains(distribution, found->second)) {
         internal = found->second;
       } else {
-        auto alone = sampler.SampleIndependent(study, number, searched.name(), distribution);
+        auto alone = sampler.SampleIndependent(study, suggested, searched.name(), distribution);
         if (!alone.ok()) return alone.status();
         internal = *alone;
       }
     }
     auto external = ToExternal(distribution, internal);
     if (!external.ok()) return external.status();
+    suggested.params.emplace_back(searched.name(), internal);
+    suggested.distributions.push_back(distribution);
     v1::Param& param = params.emplace_back();
     param.set_name(searched.name());
     *param.mutable_value() = *std::move(external);

@@ -1,7 +1,9 @@
 #include "server/search/tpe_sampler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <numeric>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
@@ -21,6 +23,38 @@ std::string KeyOf(const Space& space) {
     absl::StrAppend(&key, bytes.size(), ":", bytes);
   }
   return key;
+}
+
+std::vector<double> Gains(ParzenEstimator& below, ParzenEstimator& above,
+                          const Candidates& candidates, const std::vector<size_t>& chosen) {
+  std::vector<double> gains = below.LogDensities(candidates, chosen);
+  const std::vector<double> bad = above.LogDensities(candidates, chosen);
+  for (size_t i = 0; i < gains.size(); ++i) gains[i] -= bad[i];
+  return gains;
+}
+
+// The candidate that Optuna's arithmetic finds best. Estimates leave few that can be it, mostly
+// one; only those are computed as Optuna does.
+size_t BestOf(ParzenEstimator& below, ParzenEstimator& above, const Candidates& candidates) {
+  std::vector<size_t> close(candidates.size());
+  std::iota(close.begin(), close.end(), size_t{0});
+  if (below.AllInside(candidates)) {
+    std::vector<double> gains = below.EstimateLogDensities(candidates);
+    const std::vector<double> bad = above.EstimateLogDensities(candidates);
+    for (size_t i = 0; i < gains.size(); ++i) gains[i] -= bad[i];
+    const double best = *std::max_element(gains.begin(), gains.end());
+    close.clear();
+    const double error = 4 * ParzenEstimator::kEstimateError * (1 + std::abs(best));
+    for (size_t i = 0; i < gains.size(); ++i) {
+      // Of equal candidates the first one is taken.
+      if (gains[i] >= best - error &&
+          (close.empty() || candidates[i] != candidates[close.front()])) {
+        close.push_back(i);
+      }
+    }
+    if (close.size() == 1) return close[0];
+  }
+  return close[ArgMax(Gains(below, above, candidates, close))];
 }
 
 }  // namespace
@@ -118,10 +152,7 @@ InternalParams TpeSampler::SampleFrom(const StudyView& study, int64_t number, co
   history_.Settle(study);
   Model& model = ModelOf(study, space);
   const Candidates candidates = model.below.Sample(random_, options_.n_ei_candidates);
-  std::vector<double> gains = model.below.LogDensities(candidates);
-  const std::vector<double> above = model.above.LogDensities(candidates);
-  for (size_t i = 0; i < gains.size(); ++i) gains[i] -= above[i];
-  const std::vector<double>& best = candidates[ArgMax(gains)];
+  const std::vector<double>& best = candidates[BestOf(model.below, model.above, candidates)];
   InternalParams out;
   for (size_t j = 0; j < space.size(); ++j) out[space[j].name()] = best[j];
   return out;
@@ -154,14 +185,15 @@ absl::StatusOr<InternalParams> TpeSampler::SampleRelative(const StudyView& study
   return out;
 }
 
-absl::StatusOr<double> TpeSampler::SampleIndependent(const StudyView& study, int64_t number,
+absl::StatusOr<double> TpeSampler::SampleIndependent(const StudyView& study,
+                                                     const Suggested& suggested,
                                                      const std::string& name,
                                                      const v1::Distribution& distribution) {
   if (StartingUp()) return SampleUniform(distribution, startup_);
   v1::SearchParam one;
   one.set_name(name);
   *one.mutable_distribution() = distribution;
-  return SampleFrom(study, number, {one}).at(name);
+  return SampleFrom(study, suggested.number, {one}).at(name);
 }
 
 std::string TpeSampler::State() const {

@@ -34,7 +34,7 @@ class TpeSampler final : public Sampler {
         tracker_(true, options.group) {}
   absl::StatusOr<InternalParams> SampleRelative(const StudyView& study, int64_t number,
                                                 const Space& space) override;
-  absl::StatusOr<double> SampleIndependent(const StudyView& study, int64_t number,
+  absl::StatusOr<double> SampleIndependent(const StudyView& study, const Suggested& suggested,
                                            const std::string& name,
                                            const v1::Distribution& distribution) override;
   void Observe(const StudyView& study, int64_t number) override;

@@ -152,8 +152,11 @@ TEST(LoadTest, NullBlockSizeMeansTheLongestCaption) {
 
 TEST(LoadTest, ToYamlReadsBackToTheSameSpecification) {
   for (const char* text :
-       {"", "study: {sampler: random}\n", "hyperparameter_tuning: true\n",
-        "study: {name: 'it''s', direction: maximize}\n",
+       {"", "study: {sampler: random}\n",
+        "study: {sampler: {name: grid, fixed: {batch_size: 8, optimizer.schedule: wsd}}, "
+        "search_space: "
+        "{batch_size: [8, 16], optimizer.schedule: [cosine, wsd]}}\n",
+        "hyperparameter_tuning: true\n", "study: {name: 'it''s', direction: maximize}\n",
         "study: {search_space: {dropout: {type: float, low: 0, high: 0.5, step: 0.1}, n_layer: "
         "{type: int, low: 1, high: 8, log: true}, optimizer.schedule: [cosine, wsd]}}\n"}) {
     v1::StudySpec first = LoadText(text).spec;
@@ -224,9 +227,16 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"resources: {world_size: 3}\n", 0, 0, "not a multiple of resources.world_size 3",
               "use 18"},
         Fault{"study: {metric: loss}\n", 2, 9, "none of val_loss, train_loss", ""},
-        Fault{"study: {sampler: tpee}\n", 2, 18, "none of tpe, random", "tpe"},
+        Fault{"study: {sampler: tpee}\n", 2, 18, "none of tpe, random, grid", "tpe"},
         Fault{"study:\n  sampler:\n    name: random\n    group: true\n", 5, 5,
               "not used by the sampler random", "remove it"},
+        Fault{"study: {sampler: grid, search_space: {dropout: {type: float, low: 0, high: 0.5}}}\n",
+              2, 38, "would never end", "step"},
+        Fault{"study: {sampler: {fixed: {dropout: 0.1}}}\n", 2, 19, "is not searched",
+              "search_space"},
+        Fault{"study: {search_space: {batch_size: [8, 16]}, sampler: {fixed: {batch_size: 9}}}\n",
+              2, 56, "not a value of its range", "allows"},
+        Fault{"study: {sampler: {fixed: 3}}\n", 2, 26, "must be a map", "batch_size"},
         Fault{"study: {sampler: {multivariate: false, group: true}}\n", 2, 40,
               "multivariate: false", "remove one"},
         Fault{"study: {direction: up}\n", 2, 20, "none of minimize, maximize", ""},

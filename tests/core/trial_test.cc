@@ -264,6 +264,17 @@ TEST_F(TrialTest, ASamplerThatFailsFailsTheStudy) {
   EXPECT_EQ(Study("a").state(), v1::STUDY_STATE_FAILED);
 }
 
+TEST_F(TrialTest, ASamplerWithNothingLeftCompletesTheStudyAfterWhatRuns) {
+  answer_questions_ = false;
+  Attach("w1", 2);
+  ASSERT_TRUE(Submit("a", Spec(3)).ok());
+  Step({Suggestion{1, 0, std::vector<v1::Param>(), ""}});
+  Step({Suggestion{1, 1, absl::OutOfRangeError("all tried"), ""}});
+  EXPECT_EQ(Study("a").state(), v1::STUDY_STATE_ACTIVE);
+  RunToEnd("w1", 0.5);
+  EXPECT_EQ(Study("a").state(), v1::STUDY_STATE_COMPLETED);
+}
+
 TEST_F(TrialTest, EnqueuedTrialsDoNotExceedTheBudgetThroughAHeldSuggestion) {
   answer_questions_ = false;
   Attach("w1", 1);

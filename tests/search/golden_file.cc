@@ -112,6 +112,10 @@ Space GoldenSpace(const std::string& name) {
     return {FloatParam("x", -3, 5, false), FloatParam("y", 0, 1, false),
             FloatParam("z", 1e-5, 1e-1, true)};
   }
+  if (name == "small") {
+    return {IntParam("layers", 1, 4, false), FloatParam("drop", 0, 0.3, false, 0.1),
+            ChoiceParam("kind", 3)};
+  }
   if (name == "tree") {
     return {ChoiceParam("choice", 3), FloatParam("rate", 0, 1, false), FloatParam("a", 1, 10, true),
             IntParam("b", 0, 20, false), FloatParam("c", -1, 1, false)};

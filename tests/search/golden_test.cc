@@ -18,11 +18,10 @@ class Replay {
   explicit Replay(const GoldenCase& golden)
       : golden_(golden), space_(GoldenSpace(golden.options.at("space"))) {
     const auto seed = static_cast<uint32_t>(golden.Int("seed"));
-    if (golden.sampler == "random") {
-      sampler_ = std::make_unique<RandomSampler>(seed);
-    } else {
-      sampler_ = std::make_unique<TpeSampler>(Options(), seed);
-    }
+    v1::SamplerConfig config;
+    config.set_name(golden.sampler);
+    sampler_ = golden.sampler == "tpe" ? std::make_unique<TpeSampler>(Options(), seed)
+                                       : *MakeSampler(config, seed);
     study_.directions.assign(Objectives(), v1::DIRECTION_MINIMIZE);
     if (golden.Has("maximize")) study_.directions[0] = v1::DIRECTION_MAXIMIZE;
     study_.trials = &trials_;
@@ -87,9 +86,10 @@ class Replay {
     const auto add = [&](const v1::SearchParam& param) {
       const auto it = relative.find(param.name());
       Add(view, param.name(), param.distribution(),
-          it != relative.end() ? it->second
-                               : *sampler_->SampleIndependent(study_, view.number, param.name(),
-                                                              param.distribution()));
+          it != relative.end()
+              ? it->second
+              : *sampler_->SampleIndependent(study_, {view.number, view.params, view.distributions},
+                                             param.name(), param.distribution()));
     };
     add(space_[0]);
     add(space_[1]);
@@ -167,7 +167,7 @@ class GoldenTest : public ::testing::TestWithParam<size_t> {};
 
 TEST_P(GoldenTest, EveryValueIsOptunas) {
   const std::vector<GoldenCase> cases = ReadGolden();
-  ASSERT_EQ(cases.size(), 27u);
+  ASSERT_EQ(cases.size(), 32u);
   const GoldenCase& golden = cases[GetParam()];
 
   const std::vector<size_t> wrong = Replay(golden).Run();
@@ -177,7 +177,7 @@ TEST_P(GoldenTest, EveryValueIsOptunas) {
                              << (wrong.empty() ? 0 : wrong[0]);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Range<size_t>(0, 27));
+INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Range<size_t>(0, 32));
 
 }  // namespace
 }  // namespace vlm::search

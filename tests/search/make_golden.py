@@ -52,6 +52,8 @@ SPACES = {
                "z": D.FloatDistribution(1e-5, 1e-1, log=True)},
     "wide": {f"x{i:02d}": D.FloatDistribution(-1.0, 2.0 + i) for i in range(19)},
 }
+SPACES["small"] = {"layers": D.IntDistribution(1, 4), "drop": D.FloatDistribution(0.0, 0.3, step=0.1),
+                   "kind": D.CategoricalDistribution([0, 1, 2])}
 # "choice" decides which of the others there are.
 TREE = {"choice": D.CategoricalDistribution([0, 1, 2]), "rate": D.FloatDistribution(0.0, 1.0),
         "a": D.FloatDistribution(1.0, 10.0, log=True), "b": D.IntDistribution(0, 20),
@@ -158,6 +160,11 @@ def tpe(space, trials, seed, objectives=1, **options):
 def main():
     for seed, space in ((0, "mixed"), (42, "ints"), (4294967295, "default"), (7, "floats")):
         run("random", optuna.samplers.RandomSampler(seed=seed), space, 60, seed)
+    grid = {"layers": [1, 2, 3, 4], "drop": [0.0, 0.1, 0.2, 0.3], "kind": [0, 1, 2]}
+    for seed in (0, 77):
+        run("grid", optuna.samplers.GridSampler(grid, seed=seed), "small", 46, seed)
+        run("brute_force", optuna.samplers.BruteForceSampler(seed=seed), "small", 46, seed)
+    run("brute_force", optuna.samplers.BruteForceSampler(seed=5), "small", 42, 5, batch=6)
     # One objective: jointly and name by name, one after another and in batches.
     tpe("default", 300, 0)
     tpe("mixed", 600, 42)

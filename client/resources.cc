@@ -94,6 +94,8 @@ std::string ParamText(const v1::ParamValue& value) {
       return value.string_value();
     case v1::ParamValue::kBoolValue:
       return value.bool_value() ? "true" : "false";
+    case v1::ParamValue::kJsonValue:
+      return value.json_value();
     default:
       return "null";
   }

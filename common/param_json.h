@@ -17,6 +17,8 @@ inline nlohmann::json ToJson(const v1::ParamValue& value) {
       return value.string_value();
     case v1::ParamValue::kBoolValue:
       return value.bool_value();
+    case v1::ParamValue::kJsonValue:
+      return value.json_value();
     default:
       return nullptr;
   }

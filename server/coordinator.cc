@@ -18,6 +18,7 @@
 #include "server/http.h"
 #include "server/rpc/control_service.h"
 #include "server/rpc/fleet_service.h"
+#include "server/rpc/optuna_service.h"
 
 #ifndef VLM_VERSION
 #define VLM_VERSION "0.1.0"
@@ -69,6 +70,7 @@ struct Coordinator::Parts {
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<rpc::ControlService> control;
   std::unique_ptr<rpc::FleetService> fleet;
+  std::unique_ptr<rpc::OptunaService> optuna;
   std::unique_ptr<grpc::Server> server;
   std::vector<std::string> addresses;
 
@@ -90,6 +92,7 @@ absl::Status Coordinator::Parts::OpenStore(const CoordinatorOptions& options) {
   core::CoreOptions core_options;
   core_options.version = VLM_VERSION;
   core_options.data_dir = options.data_dir;
+  core_options.time_zone = absl::LocalTimeZone();
   VLM_LOG_INFO("study file is open", {{"studies", snapshot.studies.size()},
                                       {"trials", snapshot.trials.size()},
                                       {"data", options.data_dir}});
@@ -107,6 +110,7 @@ absl::Status Coordinator::Parts::Serve(const CoordinatorOptions& options) {
                                   http ? http->address() : ""};
   control = std::make_unique<rpc::ControlService>(control_parts);
   fleet = std::make_unique<rpc::FleetService>(engine.get(), hub.get(), files.get());
+  optuna = std::make_unique<rpc::OptunaService>(engine.get());
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -131,6 +135,7 @@ absl::Status Coordinator::Parts::Serve(const CoordinatorOptions& options) {
   }
   builder.RegisterService(control.get());
   builder.RegisterService(fleet.get());
+  builder.RegisterService(optuna.get());
   server = builder.BuildAndStart();
   for (size_t i = 0; i < options.listen.size(); ++i) {
     const std::string& address = options.listen[i];
@@ -148,6 +153,7 @@ absl::Status Coordinator::Parts::Serve(const CoordinatorOptions& options) {
   if (http != nullptr) http->Serve([this] { return control->Status(); });
   server->GetHealthCheckService()->SetServingStatus("vlm.v1.Control", true);
   server->GetHealthCheckService()->SetServingStatus("vlm.v1.Fleet", true);
+  server->GetHealthCheckService()->SetServingStatus("optuna.StorageService", true);
   return absl::OkStatus();
 }
 

@@ -119,7 +119,7 @@ def show(block, prefix=""):
 
 
 def main():
-    print("# Protocols\n\nGenerated from `proto/vlm/v1/*.proto` by `scripts/docs/protocol.sh`; "
+    print("# Protocols\n\nGenerated from `proto/` by `scripts/docs/protocol.sh`; "
           "edit the comments there.")
     for path in sys.argv[1:]:
         root = parse(path)

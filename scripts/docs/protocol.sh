@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Writes docs/protocol.md from the comments of proto/vlm/v1/*.proto; --check compares instead.
+# Writes docs/protocol.md from the comments of proto/; --check compares instead.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 page=docs/protocol.md
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
-python3 scripts/docs/protocol.py proto/vlm/v1/{control,fleet,trainer,study,config}.proto >"$new"
+python3 scripts/docs/protocol.py proto/vlm/v1/{control,fleet,trainer,study,config}.proto proto/optuna/storage.proto >"$new"
 if [ "${1:-}" = --check ]; then
   cmp -s "$new" "$page" || {
     echo "docs: error: $page is not what the protocols say: run 'make docs'." >&2

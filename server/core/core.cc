@@ -7,9 +7,9 @@
 namespace vlm::core {
 google::protobuf::Timestamp ToProto(absl::Time t) {
   google::protobuf::Timestamp out;
-  const int64_t nanos = absl::ToUnixNanos(t);
-  out.set_seconds(nanos / 1'000'000'000);
-  out.set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+  out.set_seconds(absl::ToUnixSeconds(t));  // Rounds down, also before 1970.
+  out.set_nanos(
+      static_cast<int32_t>((t - absl::FromUnixSeconds(out.seconds())) / absl::Nanoseconds(1)));
   return out;
 }
 
@@ -180,6 +180,9 @@ void Core::Handle(const Call& call) {
     }
     void operator()(const CheckpointStored& x) { c.ReplyTo(t, c.StoreCheckpoint(x)); }
     void operator()(const CheckpointDamaged& x) { c.Forget(x); }
+    void operator()(const OptunaCall& x) {
+      c.ReplyTo(t, std::visit([&](const auto& request) { return c.Serve(request); }, x.request));
+    }
     void operator()(const CheckUpload& x) {
       if (c.LiveAttempt(x.attempt_id, x.epoch) != nullptr) {
         return c.ReplyTo(t, MessagePtr(new v1::GetStatusResponse));
@@ -235,7 +238,9 @@ void Core::Put(const StudyRecord& study) {
   out_->batch.push_back(std::move(put));
 }
 
-void Core::Put(const TrialRecord& trial) { out_->batch.push_back(PutTrial{trial.trial}); }
+void Core::Put(const TrialRecord& trial, bool state_only) {
+  out_->batch.push_back(PutTrial{trial.trial, state_only});
+}
 void Core::Put(const AttemptRecord& attempt) {
   out_->batch.push_back(PutAttempt{attempt.attempt, attempt.command, attempt.rendezvous_host,
                                    attempt.rendezvous_port});
@@ -257,12 +262,15 @@ void Core::Restore(Snapshot snapshot) {
     study.study.clear_counts();
     study.spec = std::move(row.spec);
     study.sampler_state = std::move(row.sampler_state);
+    study.user_attributes = std::move(row.user_attributes);
+    study.system_attributes = std::move(row.system_attributes);
     absl::Time first;
     std::string error;
     if (absl::ParseTime(absl::RFC3339_full, row.first_attempt_time, &first, &error)) {
       study.first_attempt = first;
     }
-    if (auto pruner = search::MakePruner(study.spec.pruner()); pruner.ok()) {
+    if (auto pruner = search::MakePruner(study.spec.pruner());
+        study.spec.has_train() && pruner.ok()) {
       study.pruner = *std::move(pruner);
     }
     state_.study_names[study.study.name()] = study.study.study_id();

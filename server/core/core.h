@@ -2,7 +2,8 @@
 // does no I/O and never reads a clock; the same inputs in the same order give the same outputs.
 // Rooms: studies.cc and trials.cc (requests of people), fleet.cc (workers), scheduler.cc
 // (placement), attempts.cc (ends and retries), reports.cc (what trainers say), search_flow.cc
-// (questions to samplers), reads.cc and lookup.cc (answers from memory).
+// (questions to samplers), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and
+// optuna_trials.cc (Optuna's storage protocol).
 #pragma once
 
 #include <functional>
@@ -27,6 +28,8 @@ struct CoreOptions {
   absl::Duration progress_interval = absl::Milliseconds(200);
   std::string version;
   std::string data_dir;
+  // Of the times that Optuna's protocol carries without an offset.
+  absl::TimeZone time_zone = absl::UTCTimeZone();
 };
 
 google::protobuf::Timestamp ToProto(absl::Time t);
@@ -69,7 +72,7 @@ class Core {
             const TrialRecord* trial, const WorkerRecord* worker = nullptr);
   void EmitProgress(TrialRecord& trial);
   void Put(const StudyRecord& study);
-  void Put(const TrialRecord& trial);
+  void Put(const TrialRecord& trial, bool state_only = false);
   void Put(const AttemptRecord& attempt);
   void Touch(TrialRecord& trial);  // Stores it, refreshes counts and views.
 
@@ -94,6 +97,7 @@ class Core {
   absl::Status CheckBudget(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
   bool HasBudgetAfter(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
   void EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request);
+  void RemoveStudy(StudyRecord& study);
   void CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason);
   void SetStudyState(StudyRecord& study, v1::StudyState state, const std::string& reason);
   void FinishStudyIfDone(StudyRecord& study);
@@ -102,6 +106,7 @@ class Core {
 
   // trials.cc
   TrialRecord& NewTrial(StudyRecord& study, v1::TrialState state, std::vector<v1::Param> params);
+  TrialRecord& AddTrial(StudyRecord& study, v1::Trial trial);
   Result EnqueueTrial(const v1::EnqueueTrialRequest& request);
   Result StopTrial(const v1::StopTrialRequest& request);
   void StopOne(TrialRecord& trial, const std::string& reason);
@@ -116,6 +121,43 @@ class Core {
   bool AddIntermediate(TrialRecord& trial, int64_t step, double value);
   void HaltIfAllFailAlike(StudyRecord& study);
   void UpdateBest(StudyRecord& study, const TrialRecord& trial);
+
+  // optuna_studies.cc
+  absl::StatusOr<StudyRecord*> StudyById(int64_t study_id);
+  Result Serve(const optuna::CreateNewStudyRequest& request);
+  Result Serve(const optuna::DeleteStudyRequest& request);
+  Result Serve(const optuna::SetStudyUserAttributeRequest& request);
+  Result Serve(const optuna::SetStudySystemAttributeRequest& request);
+  Result Serve(const optuna::GetStudyIdFromNameRequest& request);
+  Result Serve(const optuna::GetStudyNameFromIdRequest& request);
+  Result Serve(const optuna::GetStudyDirectionsRequest& request);
+  Result Serve(const optuna::GetStudyUserAttributesRequest& request);
+  Result Serve(const optuna::GetStudySystemAttributesRequest& request);
+  Result Serve(const optuna::GetAllStudiesRequest& request);
+  absl::Status SetAttribute(int64_t study_id, bool user, const std::string& key,
+                            const std::string& value);
+
+  // optuna_trials.cc
+  absl::StatusOr<TrialRecord*> TrialById(int64_t trial_id);
+  absl::StatusOr<TrialRecord*> OpenTrial(int64_t trial_id);
+  absl::StatusOr<TrialRecord*> TheirTrial(int64_t trial_id);
+  Result Serve(const optuna::CreateNewTrialRequest& request);
+  Result Serve(const optuna::SetTrialParameterRequest& request);
+  Result Serve(const optuna::GetTrialIdFromStudyIdTrialNumberRequest& request);
+  Result Serve(const optuna::SetTrialStateValuesRequest& request);
+  Result Serve(const optuna::SetTrialIntermediateValueRequest& request);
+  Result Serve(const optuna::SetTrialUserAttributeRequest& request);
+  Result Serve(const optuna::SetTrialSystemAttributeRequest& request);
+  Result Serve(const optuna::GetTrialRequest& request);
+  Result Serve(const optuna::GetTrialsRequest& request);
+  absl::Status SetTrialAttribute(int64_t trial_id, bool user, const std::string& key,
+                                 const std::string& value);
+  absl::Status CheckDistribution(const StudyRecord& study, const std::string& name,
+                                 const v1::Distribution& distribution) const;
+  absl::Status FixParams(const StudyRecord& study, v1::Trial& trial) const;
+  absl::Status CheckValues(const StudyRecord& study, v1::TrialState state,
+                           const google::protobuf::RepeatedField<double>& values) const;
+  bool MoveTo(StudyRecord& study, TrialRecord& trial, v1::TrialState state);
 
   // search_flow.cc
   void AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed);

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
+#include "optuna/storage.pb.h"
 #include "server/core/mutation.h"
 #include "server/search/sampler.h"
 #include "vlm/v1/control.pb.h"
@@ -61,6 +62,21 @@ struct FindCheckpoint {
   std::string checkpoint_id;
 };
 
+// A request of Optuna's storage protocol; answered with its reply.
+struct OptunaCall {
+  std::variant<optuna::CreateNewStudyRequest, optuna::DeleteStudyRequest,
+               optuna::SetStudyUserAttributeRequest, optuna::SetStudySystemAttributeRequest,
+               optuna::GetStudyIdFromNameRequest, optuna::GetStudyNameFromIdRequest,
+               optuna::GetStudyDirectionsRequest, optuna::GetStudyUserAttributesRequest,
+               optuna::GetStudySystemAttributesRequest, optuna::GetAllStudiesRequest,
+               optuna::CreateNewTrialRequest, optuna::SetTrialParameterRequest,
+               optuna::GetTrialIdFromStudyIdTrialNumberRequest, optuna::SetTrialStateValuesRequest,
+               optuna::SetTrialIntermediateValueRequest, optuna::SetTrialUserAttributeRequest,
+               optuna::SetTrialSystemAttributeRequest, optuna::GetTrialRequest,
+               optuna::GetTrialsRequest>
+      request;
+};
+
 using CallBody =
     std::variant<SubmitCall, v1::GetStudyRequest, v1::ListStudiesRequest, v1::UpdateStudyRequest,
                  v1::DeleteStudyRequest, v1::GetTrialRequest, v1::ListTrialsRequest,
@@ -68,7 +84,7 @@ using CallBody =
                  v1::BestTrialsRequest, v1::AskRequest, v1::TellRequest, v1::ReportValueRequest,
                  v1::ListWorkersRequest, v1::ListCheckpointsRequest, v1::GetStatusRequest,
                  v1::WatchRequest, ResolveTrial, CheckUpload, CheckpointStored, CheckpointDamaged,
-                 FindCheckpoint>;
+                 FindCheckpoint, OptunaCall>;
 
 struct Call {
   Token token = 0;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,26 +21,44 @@ struct PutStudy {
   v1::StudySpec spec;
   std::string first_attempt_time;  // RFC 3339; empty while there was none.
 };
-// Removes a study and everything that hangs on it. Ids are not given out again.
+// One attribute of a study, a JSON text: study_user_attributes or study_system_attributes.
+struct PutStudyAttribute {
+  int64_t study_id = 0;
+  bool user = true;
+  std::string key;
+  std::string value;
+};
+// Removes a study and everything that hangs on it. Ids are not given out again. `trial_ids`: all
+// its trials, for the case that another program has removed their rows already.
 struct DeleteStudy {
   int64_t study_id = 0;
+  std::vector<int64_t> trial_ids;
 };
 // Inserts or updates a trial: trials, trial_params, trial_values, trial_*_attributes, vlm_trials.
 // Intermediate values travel separately. The order of `params` is the order of trial_params.
+// `state_only`: parameters and attributes are stored already.
 struct PutTrial {
   v1::Trial trial;
+  bool state_only = false;
 };
-// Inserts or updates one row of trial_system_attributes.
+// One parameter more of a stored trial.
+struct PutTrialParam {
+  int64_t trial_id = 0;
+  v1::Param param;
+};
+// One attribute of a stored trial, a JSON text.
 struct PutTrialAttribute {
   int64_t trial_id = 0;
+  bool user = true;
   std::string key;
-  std::string json;
+  std::string value;
 };
-// One row of trial_intermediate_values; the first value of a step wins, as in Optuna.
+// One row of trial_intermediate_values. The first value of a step wins unless it is to be replaced.
 struct PutIntermediateValue {
   int64_t trial_id = 0;
   int64_t step = 0;
   double value = 0;
+  bool replace = false;
 };
 // Inserts or updates an attempt with its placements and lease: vlm_attempts. With what a restarted
 // coordinator must repeat to the workers: the newest order and where the ranks meet.
@@ -86,9 +105,9 @@ struct PutSamplerState {
 };
 
 using Mutation =
-    std::variant<PutStudy, DeleteStudy, PutTrial, PutTrialAttribute, PutIntermediateValue,
-                 PutAttempt, ApplyReport, PutWorker, PutCheckpoint, DeleteCheckpoint, AppendEvent,
-                 PutRequest, PutSamplerState>;
+    std::variant<PutStudy, PutStudyAttribute, DeleteStudy, PutTrial, PutTrialParam,
+                 PutTrialAttribute, PutIntermediateValue, PutAttempt, ApplyReport, PutWorker,
+                 PutCheckpoint, DeleteCheckpoint, AppendEvent, PutRequest, PutSamplerState>;
 
 // One atomic transaction.
 using Batch = std::vector<Mutation>;
@@ -100,6 +119,8 @@ struct Snapshot {
     v1::StudySpec spec;  // Empty for a study that Optuna made.
     std::string first_attempt_time;
     std::string sampler_state;
+    std::map<std::string, std::string> user_attributes;  // JSON texts.
+    std::map<std::string, std::string> system_attributes;
   };
   struct ReportMark {
     int64_t attempt_id = 0;

@@ -110,7 +110,9 @@ Core::Result Core::BestTrials(const v1::BestTrialsRequest& request) {
   std::vector<const TrialRecord*> complete;
   for (int64_t id : study.trial_ids) {
     const TrialRecord& trial = *state_.trials.at(id);
-    if (trial.trial.state() == v1::TRIAL_STATE_COMPLETE && trial.trial.values_size() > 0) {
+    // Optuna's clients may complete a trial with any number of values.
+    if (trial.trial.state() == v1::TRIAL_STATE_COMPLETE &&
+        trial.trial.values_size() == std::max(1, study.study.directions_size())) {
       complete.push_back(&trial);
     }
   }

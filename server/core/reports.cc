@@ -97,6 +97,7 @@ void Core::TakePoints(TrialRecord& trial, AttemptRecord& attempt, const v1::Repo
 void Core::TakeValidations(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report) {
   StudyRecord& study = StudyOf(trial);
   for (const v1::IntermediateValue& v : report.validations()) {
+    if (v.step() < 0) continue;
     AddIntermediate(trial, v.step(), v.value());
     RefreshView(study, trial, true);
     JudgePruning(study, trial, attempt);
@@ -181,7 +182,7 @@ Core::Result Core::StoreCheckpoint(const CheckpointStored& stored) {
 
 void Core::StoreAttribute(TrialRecord& trial, const std::string& key, const std::string& json) {
   (*trial.trial.mutable_system_attributes())[key] = json;
-  out_->batch.push_back(PutTrialAttribute{trial.trial.trial_id(), key, json});
+  out_->batch.push_back(PutTrialAttribute{trial.trial.trial_id(), false, key, json});
 }
 
 // Asks the pruner, and has stored what the decision wants to be remembered.

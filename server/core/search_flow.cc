@@ -31,15 +31,24 @@ void Count(v1::TrialCounts& counts, v1::TrialState state, int64_t change) {
 
 }  // namespace
 
+// What other programs have stored may be no input for a sampler: it is left out, or the trial
+// counts as failed. Nobody samples for a study without a search space of ours.
 search::TrialView Core::MakeView(const StudyRecord& study, const TrialRecord& trial) const {
-  (void)study;
   search::TrialView view;
   view.number = trial.trial.number();
   view.state = trial.trial.state();
   view.values.assign(trial.trial.values().begin(), trial.trial.values().end());
+  if (!study.spec.has_train()) return view;
+  if (view.state == v1::TRIAL_STATE_COMPLETE &&
+      trial.trial.values_size() != study.study.directions_size()) {
+    view.state = v1::TRIAL_STATE_FAIL;
+    view.values.clear();
+  }
   for (const v1::Param& param : trial.trial.params()) {
     const auto internal = search::ToInternal(param.distribution(), param.value());
-    if (!internal.ok()) continue;  // Made by another program with a range we cannot read.
+    if (!internal.ok() || !CheckDistribution(study, param.name(), param.distribution()).ok()) {
+      continue;
+    }
     view.params.emplace_back(param.name(), *internal);
     view.distributions.push_back(param.distribution());
   }
@@ -54,9 +63,13 @@ search::TrialView Core::MakeView(const StudyRecord& study, const TrialRecord& tr
 void Core::RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_search) {
   const auto index = static_cast<size_t>(trial.trial.number());
   if (study.views.size() <= index) study.views.resize(index + 1);
-  Count(study.counts, study.views[index].state, -1);
+  for (const v1::Param& param : trial.trial.params()) {
+    study.distributions.try_emplace(param.name(), param.distribution());
+  }
   study.views[index] = MakeView(study, trial);
-  Count(study.counts, study.views[index].state, 1);
+  study.counted.resize(study.views.size());
+  Count(study.counts, study.counted[index], -1);
+  Count(study.counts, study.counted[index] = trial.trial.state(), 1);
   if (tell_search && study.spec.has_train()) {
     out_->effects.push_back(SearchTrial{study.study.study_id(), study.views[index]});
   }

@@ -19,9 +19,14 @@ struct StudyRecord {
   v1::Study study;
   v1::StudySpec spec;  // Empty for a study that another program made.
   absl::Time first_attempt = absl::InfinitePast();
-  std::vector<int64_t> trial_ids;          // By number.
+  std::vector<int64_t> trial_ids;                        // By number.
+  std::map<std::string, std::string> user_attributes;    // JSON texts, Optuna's.
+  std::map<std::string, std::string> system_attributes;  // JSON texts, Optuna's.
+  // Of the first trial that has the parameter; later ones have to go with it.
+  absl::flat_hash_map<std::string, v1::Distribution> distributions;
   std::vector<search::TrialView> views;    // By number; what pruners and samplers see.
-  v1::TrialCounts counts;                  // Of `views`.
+  v1::TrialCounts counts;                  // Of `counted`.
+  std::vector<v1::TrialState> counted;     // By number.
   std::deque<int64_t> waiting;             // Numbers of WAITING trials, oldest first.
   std::vector<int64_t> requeued;           // Trial ids whose next attempt is to be granted.
   std::unique_ptr<search::Pruner> pruner;  // Null: none.

@@ -6,12 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "common/config/config.h"
 #include "server/core/core.h"
+#include "server/core/json_text.h"
 
 namespace vlm::core {
 namespace {
 
 constexpr size_t kMaxNameLength = 512;
 constexpr int64_t kMostTrials = 10'000'000;
+constexpr char kMetricNames[] = "study:metric_names";
 
 absl::Status CheckName(const std::string& name) {
   if (name.size() > kMaxNameLength) {
@@ -80,6 +82,11 @@ Core::Result Core::Submit(const SubmitCall& call) {
   StudyRecord& kept = state_.studies[study.study_id()];
   kept = std::move(record);
   Put(kept);
+  if (!kept.study.metric().empty()) {  // Optuna's name for what the values are.
+    kept.system_attributes[kMetricNames] = absl::StrCat("[", QuoteJson(kept.study.metric()), "]");
+    out_->batch.push_back(PutStudyAttribute{kept.study.study_id(), false, kMetricNames,
+                                            kept.system_attributes[kMetricNames]});
+  }
   AnnounceStudy(kept);
   Emit("study.created", absl::StrCat("study ", name, " was submitted"), &kept, nullptr);
   *response->mutable_study() = View(kept);
@@ -233,6 +240,14 @@ Core::Result Core::DeleteStudy(const v1::DeleteStudyRequest& request) {
         absl::StrCat("study \"", study.study.name(), "\" has ", study.live_attempts,
                      " running attempts; cancel it first, or delete with --cancel"));
   }
+  auto response = std::make_shared<v1::DeleteStudyResponse>();
+  response->set_study_id(study.study.study_id());
+  RemoveStudy(study);
+  return response;
+}
+
+// With its trials; attempts that are live are fenced. `study` is gone afterwards.
+void Core::RemoveStudy(StudyRecord& study) {
   const int64_t study_id = study.study.study_id();
   for (int64_t trial_id : study.trial_ids) {
     TrialRecord& trial = *state_.trials.at(trial_id);
@@ -257,14 +272,11 @@ Core::Result Core::DeleteStudy(const v1::DeleteStudyRequest& request) {
   RefuseAsks(study, absl::NotFoundError("the study was deleted"));
   Emit("study.deleted", absl::StrCat("study ", study.study.name(), " was deleted"), &study,
        nullptr);
-  out_->batch.push_back(vlm::core::DeleteStudy{study_id});
+  out_->batch.push_back(vlm::core::DeleteStudy{study_id, study.trial_ids});
   out_->effects.push_back(SearchForget{study_id});
   for (int64_t trial_id : study.trial_ids) state_.trials.erase(trial_id);
   state_.study_names.erase(study.study.name());
   state_.studies.erase(study_id);
-  auto response = std::make_shared<v1::DeleteStudyResponse>();
-  response->set_study_id(study_id);
-  return response;
 }
 
 bool Core::HasBudgetAfter(const StudyRecord& study, const v1::UpdateStudyRequest& request) const {

@@ -3,44 +3,40 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "common/param_json.h"
-#include "nlohmann/json.hpp"
 #include "server/core/core.h"
+#include "server/core/optuna_json.h"
 
 namespace vlm::core {
-namespace {
-
-using nlohmann::json;
-
-// Optuna keeps the values of an enqueued trial in this system attribute.
-constexpr char kFixedParams[] = "fixed_params";
-
-}  // namespace
-
 TrialRecord& Core::NewTrial(StudyRecord& study, v1::TrialState state,
                             std::vector<v1::Param> params) {
-  auto record = std::make_unique<TrialRecord>();
-  v1::Trial& trial = record->trial;
+  v1::Trial trial;
+  trial.set_state(state);
+  trial.set_last_step(-1);
+  for (v1::Param& param : params) *trial.add_params() = std::move(param);
+  if (state == v1::TRIAL_STATE_WAITING) {
+    (*trial.mutable_system_attributes())[kFixedParams] = FixedParamsJson(trial);
+  } else {
+    *trial.mutable_start_time() = ToProto(now_.wall);
+  }
+  return AddTrial(study, std::move(trial));
+}
+
+// The study's next number and the next id are its own, whatever `trial` says.
+TrialRecord& Core::AddTrial(StudyRecord& study, v1::Trial trial) {
   trial.set_trial_id(++state_.last_trial_id);
   trial.set_study_id(study.study.study_id());
   trial.set_number(static_cast<int64_t>(study.trial_ids.size()));
-  trial.set_state(state);
-  trial.set_last_step(-1);
-  if (state == v1::TRIAL_STATE_WAITING) {
-    json fixed = json::object();
-    for (const v1::Param& param : params) fixed[param.name()] = ToJson(param.value());
-    (*trial.mutable_system_attributes())[kFixedParams] = fixed.dump();
-    study.waiting.push_back(trial.number());
-  }
-  for (v1::Param& param : params) *trial.add_params() = std::move(param);
+  if (trial.state() == v1::TRIAL_STATE_WAITING) study.waiting.push_back(trial.number());
   study.trial_ids.push_back(trial.trial_id());
-  TrialRecord& kept = *record;
-  state_.trials[trial.trial_id()] = std::move(record);
-  if (state == v1::TRIAL_STATE_RUNNING) {
-    *kept.trial.mutable_start_time() = ToProto(now_.wall);
+  auto& kept = state_.trials[trial.trial_id()];
+  kept = std::make_unique<TrialRecord>();
+  kept->trial = std::move(trial);
+  Touch(*kept);
+  for (const v1::IntermediateValue& value : kept->trial.intermediate_values()) {
+    out_->batch.push_back(
+        PutIntermediateValue{kept->trial.trial_id(), value.step(), value.value()});
   }
-  Touch(kept);
-  return kept;
+  return *kept;
 }
 
 // A WAITING trial gets its remaining values and runs.
@@ -63,7 +59,8 @@ void Core::EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double
   *trial.trial.mutable_end_time() = ToProto(now_.wall);
   std::erase(study.requeued, trial.trial.trial_id());
   std::erase(study.waiting, trial.trial.number());
-  Touch(trial);
+  Put(trial, trial.trial.external());
+  RefreshView(study, trial, true);
   const double best_before = study.study.has_best_value() ? study.study.best_value() : NAN;
   UpdateBest(study, trial);
   const char* kind = state == v1::TRIAL_STATE_COMPLETE ? "trial.completed"
@@ -84,6 +81,7 @@ void Core::EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double
 
 void Core::UpdateBest(StudyRecord& study, const TrialRecord& trial) {
   if (trial.trial.state() != v1::TRIAL_STATE_COMPLETE || trial.trial.values_size() != 1) return;
+  if (study.study.directions_size() > 1) return;
   const double value = trial.trial.values(0);
   const double sign =
       study.study.directions_size() > 0 && study.study.directions(0) == v1::DIRECTION_MAXIMIZE ? -1
@@ -117,7 +115,6 @@ void Core::HaltIfAllFailAlike(StudyRecord& study) {
 // True when the value is new. A step's first value stays, as in Optuna; the values are kept by step
 // (an attempt that goes on from a checkpoint reports earlier steps again).
 bool Core::AddIntermediate(TrialRecord& trial, int64_t step, double value) {
-  if (step < 0) return false;
   auto& values = *trial.trial.mutable_intermediate_values();
   const auto at = std::lower_bound(values.begin(), values.end(), step,
                                    [](const auto& known, int64_t s) { return known.step() < s; });

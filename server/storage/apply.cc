@@ -42,18 +42,20 @@ struct Applier {
     s.bind(6, m.first_attempt_time);
     s.exec();
   }
+  void operator()(const core::PutStudyAttribute& m) { WriteAttribute(c, m); }
   void operator()(const core::DeleteStudy& m) {
-    SQLite::Statement& marks_of_attempts = c.Prepare(
-        "DELETE FROM vlm_report_marks WHERE attempt_id IN (SELECT attempt_id FROM vlm_attempts "
-        "JOIN trials USING (trial_id) WHERE study_id = ?)");
-    marks_of_attempts.bind(1, m.study_id);
-    marks_of_attempts.exec();
-    for (const char* table : kTrialTables) {
-      SQLite::Statement& s = c.Prepare(std::string("DELETE FROM ") + table +
-                                       " WHERE trial_id IN "
-                                       "(SELECT trial_id FROM trials WHERE study_id = ?)");
-      s.bind(1, m.study_id);
-      s.exec();
+    for (const int64_t trial_id : m.trial_ids) {
+      SQLite::Statement& marks_of_attempts = c.Prepare(
+          "DELETE FROM vlm_report_marks WHERE attempt_id IN "
+          "(SELECT attempt_id FROM vlm_attempts WHERE trial_id = ?)");
+      marks_of_attempts.bind(1, trial_id);
+      marks_of_attempts.exec();
+      for (const char* table : kTrialTables) {
+        SQLite::Statement& s =
+            c.Prepare(std::string("DELETE FROM ") + table + " WHERE trial_id = ?");
+        s.bind(1, trial_id);
+        s.exec();
+      }
     }
     SQLite::Statement& s = c.Prepare("DELETE FROM vlm_studies WHERE study_id = ?");
     s.bind(1, m.study_id);
@@ -62,7 +64,7 @@ struct Applier {
   }
   void operator()(const core::PutTrial& m) {
     marks->trial = std::max(marks->trial, m.trial.trial_id());
-    WriteTrialRows(c, m.trial);
+    WriteTrialRows(c, m);
     v1::Trial body = m.trial;  // What Optuna's tables have no column for.
     body.clear_values();
     body.clear_intermediate_values();
@@ -70,7 +72,7 @@ struct Applier {
     body.clear_checkpoint();
     body.clear_user_attributes();
     body.clear_system_attributes();
-    if (m.trial.state() != v1::TRIAL_STATE_WAITING) body.clear_params();
+    if (m.trial.state() != v1::TRIAL_STATE_WAITING || m.trial.external()) body.clear_params();
     SQLite::Statement& s = c.Prepare(
         "INSERT INTO vlm_trials (trial_id, body) VALUES (?, ?) "
         "ON CONFLICT (trial_id) DO UPDATE SET body = excluded.body");
@@ -78,12 +80,9 @@ struct Applier {
     BindBody(s, 2, body);
     s.exec();
   }
-  void operator()(const core::PutTrialAttribute& m) {
-    WriteTrialAttribute(c, m.trial_id, m.key, m.json);
-  }
-  void operator()(const core::PutIntermediateValue& m) {
-    WriteIntermediateValue(c, m.trial_id, m.step, m.value);
-  }
+  void operator()(const core::PutTrialParam& m) { WriteParam(c, m.trial_id, m.param); }
+  void operator()(const core::PutTrialAttribute& m) { WriteAttribute(c, m); }
+  void operator()(const core::PutIntermediateValue& m) { WriteIntermediateValue(c, m); }
   void operator()(const core::PutAttempt& m) {
     marks->attempt = std::max(marks->attempt, m.attempt.attempt_id());
     SQLite::Statement& s = c.Prepare(

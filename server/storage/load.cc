@@ -1,11 +1,14 @@
 #include "server/storage/load.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "server/search/sampler.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "server/core/optuna_json.h"
 #include "server/storage/optuna_rows.h"
 
 namespace vlm::storage {
@@ -48,6 +51,18 @@ void LoadStudies(Connection& c, core::Snapshot* out) {
     out->studies[it->second].study.add_directions(
         d.getColumn(1).getString() == "MAXIMIZE" ? v1::DIRECTION_MAXIMIZE : v1::DIRECTION_MINIMIZE);
   }
+  for (const bool user : {true, false}) {
+    SQLite::Statement& a =
+        c.Prepare(absl::StrCat("SELECT study_id, \"key\", value_json FROM ",
+                               user ? "study_user_attributes" : "study_system_attributes"));
+    while (a.executeStep()) {
+      const auto it = index.find(a.getColumn(0).getInt64());
+      if (it == index.end()) continue;
+      auto& row = out->studies[it->second];
+      (user ? row.user_attributes : row.system_attributes)[a.getColumn(1).getString()] =
+          a.getColumn(2).getString();
+    }
+  }
 }
 
 using TrialIndex = absl::flat_hash_map<int64_t, size_t>;
@@ -58,19 +73,21 @@ v1::Trial* FindTrial(core::Snapshot* out, const TrialIndex& index, int64_t trial
 }
 
 absl::Status ReadParam(SQLite::Statement& row, v1::Trial* trial) {
-  v1::Distribution distribution;
-  try {
-    distribution = ParseDistribution(row.getColumn(3).getString());
-  } catch (const std::exception& e) {
-    return absl::DataLossError(e.what());
-  }
-  auto value = search::ToExternal(distribution, row.getColumn(2).getDouble());
-  if (!value.ok()) return value.status();
+  ASSIGN_OR_RETURN(auto distribution, core::ParseDistribution(row.getColumn(3).getString()));
+  ASSIGN_OR_RETURN(auto value, core::FromInternal(distribution, row.getColumn(2).getDouble()));
   v1::Param& param = *trial->add_params();
   param.set_name(row.getColumn(1).getString());
-  *param.mutable_value() = *std::move(value);
+  *param.mutable_value() = std::move(value);
   *param.mutable_distribution() = std::move(distribution);
   return absl::OkStatus();
+}
+
+// What another program has stored and we have no form for stays in the file as it is and is left
+// out here.
+void LeftOut(const v1::Trial& trial, absl::string_view what, absl::string_view why) {
+  VLM_LOG_WARNING(
+      "left a part of a trial out",
+      {{"trial", trial.trial_id()}, {"part", std::string(what)}, {"why", std::string(why)}});
 }
 
 void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index) {
@@ -81,19 +98,21 @@ void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index
     v1::Trial* trial = FindTrial(out, index, p.getColumn(0).getInt64());
     if (trial == nullptr) continue;
     if (absl::Status read = ReadParam(p, trial); !read.ok()) {
-      // Another program's trial may hold what we have no form for (a NaN choice, say): it stays in
-      // the file as it is and is left out here. Ours cannot be wrong.
-      if (trial->external()) continue;
-      throw std::runtime_error(absl::StrCat("trial ", trial->trial_id(), ", parameter ",
-                                            p.getColumn(1).getString(), ": ",
-                                            std::string(read.message())));
+      LeftOut(*trial, absl::StrCat("parameter ", p.getColumn(1).getString()), read.message());
     }
   }
   SQLite::Statement& v = c.Prepare(
-      "SELECT trial_id, value, value_type FROM trial_values ORDER BY trial_id, objective");
+      "SELECT trial_id, value, value_type, objective FROM trial_values "
+      "ORDER BY trial_id, objective");
   while (v.executeStep()) {
     v1::Trial* trial = FindTrial(out, index, v.getColumn(0).getInt64());
-    if (trial != nullptr) trial->add_values(ValueOf(v.getColumn(1), v.getColumn(2).getString()));
+    if (trial == nullptr) continue;
+    const double value = ValueOf(v.getColumn(1), v.getColumn(2).getString());
+    if (std::isnan(value) || v.getColumn(3).getInt() != trial->values_size()) {
+      LeftOut(*trial, "value", "it is NaN, or one before it is missing");
+      continue;
+    }
+    trial->add_values(value);
   }
   SQLite::Statement& i = c.Prepare(
       "SELECT trial_id, step, intermediate_value, intermediate_value_type "
@@ -131,10 +150,15 @@ void LoadTrials(Connection& c, core::Snapshot* out) {
       trial.set_external(true);
       trial.set_last_step(-1);
     }
+    const v1::TrialState known = trial.state();
     trial.set_trial_id(s.getColumn(0).getInt64());
     trial.set_study_id(s.getColumn(1).getInt64());
     trial.set_number(s.getColumn(2).getInt64());
     trial.set_state(ParseTrialState(s.getColumn(3).getString()));
+    if (trial.state() != known && known == v1::TRIAL_STATE_WAITING) {
+      trial.set_external(true);  // Another program has taken it.
+      trial.clear_params();      // Its rows have them.
+    }
     trial.clear_start_time();
     trial.clear_end_time();
     if (!s.getColumn(4).isNull()) {

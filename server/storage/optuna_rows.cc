@@ -5,67 +5,21 @@
 #include <stdexcept>
 
 #include "absl/time/time.h"
-#include "common/param_json.h"
-#include "nlohmann/json.hpp"
-#include "server/search/sampler.h"
+#include "server/core/optuna_json.h"
 
 namespace vlm::storage {
 namespace {
 
-using nlohmann::json;
+std::string AttributeSql(const std::string& owner, const std::string& kind) {
+  return "INSERT INTO " + owner + "_" + kind + "_attributes (" + owner +
+         "_id, \"key\", value_json) VALUES (?, ?, ?) ON CONFLICT (" + owner +
+         "_id, \"key\") DO UPDATE SET value_json = excluded.value_json";
+}
 
 const char* TypeOf(double value) {
   if (std::isnan(value)) return "NAN";
   if (std::isinf(value)) return value > 0 ? "INF_POS" : "INF_NEG";
   return "FINITE";
-}
-
-v1::ParamValue ParseChoice(const json& value) {
-  v1::ParamValue out;
-  if (value.is_boolean()) {
-    out.set_bool_value(value.get<bool>());
-  } else if (value.is_number_integer()) {
-    out.set_int_value(value.get<int64_t>());
-  } else if (value.is_number()) {
-    out.set_float_value(value.get<double>());
-  } else if (value.is_string()) {
-    out.set_string_value(value.get<std::string>());
-  } else {
-    out.set_null_value(true);
-  }
-  return out;
-}
-
-void WriteAttribute(Connection& c, int64_t trial_id, const char* table, const std::string& key,
-                    const std::string& text) {
-  SQLite::Statement& s = c.Prepare(std::string("INSERT INTO ") + table +
-                                   " (trial_id, \"key\", value_json) VALUES (?, ?, ?) "
-                                   "ON CONFLICT (trial_id, \"key\") DO UPDATE SET "
-                                   "value_json = excluded.value_json");
-  s.bind(1, trial_id);
-  s.bind(2, key);
-  s.bind(3, text);
-  s.exec();
-}
-
-void WriteAttributes(Connection& c, int64_t trial_id, const char* table,
-                     const google::protobuf::Map<std::string, std::string>& attributes) {
-  for (const auto& [key, text] : attributes) WriteAttribute(c, trial_id, table, key, text);
-}
-
-void WriteParams(Connection& c, const v1::Trial& trial) {
-  for (const v1::Param& param : trial.params()) {
-    const auto internal = search::ToInternal(param.distribution(), param.value());
-    if (!internal.ok()) throw std::runtime_error(std::string(internal.status().message()));
-    SQLite::Statement& s = c.Prepare(
-        "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) "
-        "VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, param_name) DO NOTHING");
-    s.bind(1, trial.trial_id());
-    s.bind(2, param.name());
-    s.bind(3, *internal);
-    s.bind(4, DistributionJson(param.distribution()));
-    s.exec();
-  }
 }
 
 void WriteValues(Connection& c, const v1::Trial& trial) {
@@ -107,14 +61,6 @@ void WriteStudyRows(Connection& c, const v1::Study& study) {
     d.bind(3, i);
     d.exec();
   }
-  if (study.metric().empty()) return;
-  SQLite::Statement& m = c.Prepare(
-      "INSERT INTO study_system_attributes (study_id, \"key\", value_json) VALUES (?, ?, ?) "
-      "ON CONFLICT (study_id, \"key\") DO NOTHING");
-  m.bind(1, study.study_id());
-  m.bind(2, "study:metric_names");
-  m.bind(3, json::array({study.metric()}).dump());
-  m.exec();
 }
 
 void DeleteStudyRows(Connection& c, int64_t study_id) {
@@ -134,7 +80,8 @@ void DeleteStudyRows(Connection& c, int64_t study_id) {
   }
 }
 
-void WriteTrialRows(Connection& c, const v1::Trial& trial) {
+void WriteTrialRows(Connection& c, const core::PutTrial& put) {
+  const v1::Trial& trial = put.trial;
   SQLite::Statement& s = c.Prepare(
       "INSERT INTO trials (trial_id, number, study_id, state, datetime_start, datetime_complete) "
       "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (trial_id) DO UPDATE SET state = excluded.state, "
@@ -146,84 +93,64 @@ void WriteTrialRows(Connection& c, const v1::Trial& trial) {
   if (trial.has_start_time()) s.bind(5, DateTime(trial.start_time()));
   if (trial.has_end_time()) s.bind(6, DateTime(trial.end_time()));
   s.exec();
-  // Values that a person fixed are the system attribute fixed_params until the trial starts.
-  if (trial.state() != v1::TRIAL_STATE_WAITING) WriteParams(c, trial);
   WriteValues(c, trial);
-  WriteAttributes(c, trial.trial_id(), "trial_user_attributes", trial.user_attributes());
-  WriteAttributes(c, trial.trial_id(), "trial_system_attributes", trial.system_attributes());
-}
-
-void WriteTrialAttribute(Connection& c, int64_t trial_id, const std::string& key,
-                         const std::string& text) {
-  WriteAttribute(c, trial_id, "trial_system_attributes", key, text);
-}
-
-void WriteIntermediateValue(Connection& c, int64_t trial_id, int64_t step, double value) {
-  SQLite::Statement& s = c.Prepare(
-      "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, "
-      "intermediate_value_type) VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, step) DO NOTHING");
-  s.bind(1, trial_id);
-  s.bind(2, step);
-  if (std::isfinite(value)) {
-    s.bind(3, value);
-  } else {
-    s.bind(3);
+  if (put.state_only) return;
+  // What a worker of ours is to run has its values in fixed_params until it starts.
+  if (trial.state() != v1::TRIAL_STATE_WAITING || trial.external()) {
+    for (const v1::Param& param : trial.params()) WriteParam(c, trial.trial_id(), param);
   }
-  s.bind(4, TypeOf(value));
+  for (const bool user : {true, false}) {
+    for (const auto& [key, value] : user ? trial.user_attributes() : trial.system_attributes()) {
+      WriteAttribute(c, core::PutTrialAttribute{trial.trial_id(), user, key, value});
+    }
+  }
+}
+
+void WriteParam(Connection& c, int64_t trial_id, const v1::Param& param) {
+  const auto internal = core::Internal(param.distribution(), param.value());
+  if (!internal.ok()) throw std::runtime_error(std::string(internal.status().message()));
+  SQLite::Statement& s = c.Prepare(
+      "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) "
+      "VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, param_name) DO NOTHING");
+  s.bind(1, trial_id);
+  s.bind(2, param.name());
+  s.bind(3, *internal);
+  s.bind(4, core::DistributionJson(param.distribution()));
   s.exec();
 }
 
-std::string DistributionJson(const v1::Distribution& distribution) {
-  json attributes;
-  const char* name = "CategoricalDistribution";
-  if (distribution.has_float_distribution()) {
-    const auto& d = distribution.float_distribution();
-    name = "FloatDistribution";
-    attributes = {{"step", nullptr}, {"low", d.low()}, {"high", d.high()}, {"log", d.log()}};
-    if (d.has_step()) attributes["step"] = d.step();
-  } else if (distribution.has_int_distribution()) {
-    const auto& d = distribution.int_distribution();
-    name = "IntDistribution";
-    attributes = {{"log", d.log()},
-                  {"step", std::max<int64_t>(1, d.step())},
-                  {"low", d.low()},
-                  {"high", d.high()}};
-  } else {
-    attributes["choices"] = json::array();
-    for (const auto& choice : distribution.categorical_distribution().choices()) {
-      attributes["choices"].push_back(ToJson(choice));
-    }
-  }
-  return json{{"name", name}, {"attributes", attributes}}.dump();
+void WriteAttribute(Connection& c, const core::PutStudyAttribute& attribute) {
+  SQLite::Statement& s = c.Prepare(AttributeSql("study", attribute.user ? "user" : "system"));
+  s.bind(1, attribute.study_id);
+  s.bind(2, attribute.key);
+  s.bind(3, attribute.value);
+  s.exec();
 }
 
-v1::Distribution ParseDistribution(const std::string& text) {
-  const json whole = json::parse(text);
-  const std::string name = whole.at("name").get<std::string>();
-  const json& a = whole.at("attributes");
-  v1::Distribution out;
-  if (name == "CategoricalDistribution") {
-    auto* d = out.mutable_categorical_distribution();
-    for (const json& choice : a.at("choices")) *d->add_choices() = ParseChoice(choice);
-    return out;
+void WriteAttribute(Connection& c, const core::PutTrialAttribute& attribute) {
+  SQLite::Statement& s = c.Prepare(AttributeSql("trial", attribute.user ? "user" : "system"));
+  s.bind(1, attribute.trial_id);
+  s.bind(2, attribute.key);
+  s.bind(3, attribute.value);
+  s.exec();
+}
+
+void WriteIntermediateValue(Connection& c, const core::PutIntermediateValue& value) {
+  SQLite::Statement& s = c.Prepare(
+      std::string("INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, "
+                  "intermediate_value_type) VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, step) DO ") +
+      (value.replace ? "UPDATE SET intermediate_value = excluded.intermediate_value, "
+                       "intermediate_value_type = excluded.intermediate_value_type"
+                     : "NOTHING"));
+  s.bind(1, value.trial_id);
+  s.bind(2, value.step);
+  if (std::isfinite(value.value)) {
+    s.bind(3, value.value);
+  } else {
+    s.bind(3);
   }
-  const bool whole_numbers = name.rfind("Int", 0) == 0;
-  const bool log = a.value("log", name.find("LogUniform") != std::string::npos);
-  if (whole_numbers) {
-    auto* d = out.mutable_int_distribution();
-    d->set_low(a.at("low").get<int64_t>());
-    d->set_high(a.at("high").get<int64_t>());
-    d->set_step(a.value("step", int64_t{1}));
-    d->set_log(log);
-    return out;
-  }
-  auto* d = out.mutable_float_distribution();
-  d->set_low(a.at("low").get<double>());
-  d->set_high(a.at("high").get<double>());
-  d->set_log(log);
-  if (a.contains("q")) d->set_step(a.at("q").get<double>());
-  if (a.contains("step") && !a.at("step").is_null()) d->set_step(a.at("step").get<double>());
-  return out;
+  s.bind(4, TypeOf(value.value));
+  s.exec();
 }
 
 const char* TrialStateText(v1::TrialState state) {
@@ -252,7 +179,7 @@ v1::TrialState ParseTrialState(const std::string& text) {
 
 std::string DateTime(const google::protobuf::Timestamp& time) {
   const absl::Time t = absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-  return absl::FormatTime("%Y-%m-%d %H:%M:%E6S", t, absl::UTCTimeZone());
+  return absl::FormatTime("%E4Y-%m-%d %H:%M:%E6S", t, absl::UTCTimeZone());
 }
 
 bool ParseDateTime(const std::string& text, google::protobuf::Timestamp* out) {
@@ -270,7 +197,7 @@ double ValueOf(const SQLite::Column& value, const std::string& type) {
   if (type == "INF_POS") return std::numeric_limits<double>::infinity();
   if (type == "INF_NEG") return -std::numeric_limits<double>::infinity();
   if (type == "NAN") return std::numeric_limits<double>::quiet_NaN();
-  return value.getDouble();
+  return value.isNull() ? std::numeric_limits<double>::quiet_NaN() : value.getDouble();
 }
 
 }  // namespace vlm::storage

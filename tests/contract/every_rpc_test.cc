@@ -50,7 +50,7 @@ class EveryRpcTest : public CoordinatorFixture {
 
 TEST_F(EveryRpcTest, NoMethodIsUnimplemented) {
   int methods = 0;
-  for (const char* name : {"vlm.v1.Control", "vlm.v1.Fleet"}) {
+  for (const char* name : {"vlm.v1.Control", "vlm.v1.Fleet", "optuna.StorageService"}) {
     const auto* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(name);
     ASSERT_NE(service, nullptr) << name;
@@ -61,7 +61,7 @@ TEST_F(EveryRpcTest, NoMethodIsUnimplemented) {
       EXPECT_NE(status.error_code(), grpc::StatusCode::INTERNAL) << method;
     }
   }
-  EXPECT_EQ(methods, 26);
+  EXPECT_EQ(methods, 46);
 }
 
 TEST_F(EveryRpcTest, AMethodThatDoesNotExistIsUnimplemented) {

@@ -14,6 +14,16 @@ void FakeStore::Put(const PutStudy& m) {
   last_study_ = std::max(last_study_, m.study.study_id());
 }
 
+void FakeStore::Put(const PutStudyAttribute& m) {
+  Snapshot::StudyRow& row = studies_[m.study_id];
+  (m.user ? row.user_attributes : row.system_attributes)[m.key] = m.value;
+}
+
+void FakeStore::Put(const PutTrialAttribute& m) {
+  v1::Trial& trial = trials_[m.trial_id];
+  (m.user ? *trial.mutable_user_attributes() : *trial.mutable_system_attributes())[m.key] = m.value;
+}
+
 void FakeStore::Put(const DeleteStudy& m) {
   studies_.erase(m.study_id);
   std::erase_if(trials_, [&](const auto& t) { return t.second.study_id() == m.study_id; });
@@ -30,11 +40,10 @@ void FakeStore::Put(const PutTrial& m) {
   last_trial_ = std::max(last_trial_, m.trial.trial_id());
 }
 
-void FakeStore::Put(const PutTrialAttribute& m) {
-  (*trials_[m.trial_id].mutable_system_attributes())[m.key] = m.json;
+void FakeStore::Put(const PutIntermediateValue& m) {
+  const auto [at, added] = values_[m.trial_id].emplace(m.step, m.value);
+  if (!added && m.replace) at->second = m.value;
 }
-
-void FakeStore::Put(const PutIntermediateValue& m) { values_[m.trial_id].emplace(m.step, m.value); }
 
 void FakeStore::Put(const PutAttempt& m) {
   attempts_[m.attempt.attempt_id()] = m;

@@ -32,8 +32,10 @@ class FakeStore {
  private:
   using NodeKey = std::pair<int64_t, int32_t>;
   void Put(const PutStudy& m);
+  void Put(const PutStudyAttribute& m);
   void Put(const DeleteStudy& m);
   void Put(const PutTrial& m);
+  void Put(const PutTrialParam& m) { *trials_[m.trial_id].add_params() = m.param; }
   void Put(const PutTrialAttribute& m);
   void Put(const PutIntermediateValue& m);
   void Put(const PutAttempt& m);

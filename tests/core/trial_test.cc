@@ -54,7 +54,7 @@ TEST_F(TrialTest, AnEnqueuedTrialRunsFirstWithItsOwnValues) {
   const auto offers = TakeOffers(worker);
   ASSERT_EQ(offers.size(), 1u);
   EXPECT_DOUBLE_EQ(offers[0].config().learning_rate(), 0.005);
-  EXPECT_EQ(Trial("a/0").system_attributes().at("fixed_params"), "{\"learning_rate\":0.005}");
+  EXPECT_EQ(Trial("a/0").system_attributes().at("fixed_params"), "{\"learning_rate\": 0.005}");
 }
 
 TEST_F(TrialTest, ATrialEnqueuedDuringAQuestionKeepsItsValues) {

@@ -78,7 +78,7 @@ TEST_F(StoreTest, AForeignTrialWeHaveNoFormForDoesNotCloseTheFile) {
   Execute("INSERT INTO studies VALUES (5, 'theirs')");
   Execute("INSERT INTO trials VALUES (7, 0, 5, 'RUNNING', NULL, NULL)");
   Execute(
-      "INSERT INTO trial_params VALUES (1, 7, 'x', 0.0, "
+      "INSERT INTO trial_params VALUES (1, 7, 'x', 3.0, "
       "'{\"name\": \"CategoricalDistribution\", \"attributes\": {\"choices\": [NaN]}}')");
   const core::Snapshot snapshot = OpenAndLoad();
   ASSERT_EQ(snapshot.trials.size(), 1u);

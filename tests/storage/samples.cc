@@ -102,6 +102,7 @@ core::Batch SampleBatch() {
   core::PutAttempt attempt{SampleAttempt(), {}, "10.0.0.1", 4711};
   attempt.command.set_action(v1::Command::ACTION_STOP);
   return {core::PutStudy{SampleStudy(), SampleSpec(), "2023-11-14T22:13:20+00:00"},
+          core::PutStudyAttribute{1, false, "study:metric_names", "[\"val_loss\"]"},
           trial,
           core::PutIntermediateValue{1, 20, 0.5},
           attempt,

@@ -129,7 +129,7 @@ TEST_F(StoreTest, AStepsFirstIntermediateValueStays) {
 TEST_F(StoreTest, IdsSurviveTheDeletionOfTheirStudy) {
   auto store = Open();
   ASSERT_TRUE(Commit(*store, SampleBatch()).ok());
-  ASSERT_TRUE(Commit(*store, {core::DeleteStudy{1}}).ok());
+  ASSERT_TRUE(Commit(*store, {core::DeleteStudy{1, {1}}}).ok());
   store.reset();
   const core::Snapshot snapshot = OpenAndLoad();
 
@@ -142,7 +142,7 @@ TEST_F(StoreTest, IdsSurviveTheDeletionOfTheirStudy) {
 TEST_F(StoreTest, DeletingAStudyLeavesNoRowOfIt) {
   auto store = Open();
   ASSERT_TRUE(Commit(*store, SampleBatch()).ok());
-  ASSERT_TRUE(Commit(*store, {core::DeleteStudy{1}}).ok());
+  ASSERT_TRUE(Commit(*store, {core::DeleteStudy{1, {1}}}).ok());
   SQLite::Database db(path_);
   SQLite::Statement tables(db, "SELECT name FROM sqlite_master WHERE type = 'table'");
   const std::set<std::string> kept = {"version_info", "alembic_version", "vlm_meta",

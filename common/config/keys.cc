@@ -101,6 +101,8 @@ constexpr Key kKeys[] = {
     {"study.sampler.multivariate", "sampler.multivariate", "", 0, 0, false, false, true},
     {"study.sampler.constant_liar", "sampler.constant_liar", "true"},
     {"study.sampler.group", "sampler.group", "false"},
+    {"study.sampler.qmc_type", "sampler.qmc_type", "sobol"},
+    {"study.sampler.scramble", "sampler.scramble", "false"},
     {"study.sampler.max_above", "sampler.max_above", "2000", 0, 10'000'000},
     // Which pruner takes which of these, and their defaults: pruner.cc.
     {"study.pruner.name", "pruner.name", ""},

@@ -309,6 +309,7 @@ void Reader::CheckResources() {
   };
   one_of("study.metric", spec.metric(), {"val_loss", "train_loss"});
   one_of("study.sampler.name", spec.sampler().name(), SamplerNames());
+  one_of("study.sampler.qmc_type", spec.sampler().qmc_type(), {"sobol", "halton"});
   one_of("study.pruner.name", spec.pruner().name(), PrunerNames());
 }
 

@@ -23,6 +23,7 @@ const std::vector<SamplerOptions>& Samplers() {
       {"random", {"fixed"}},
       {"grid", {"fixed"}},
       {"brute_force", {"fixed"}},
+      {"qmc", {"qmc_type", "scramble", "fixed"}},
   };
   return samplers;
 }

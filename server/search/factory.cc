@@ -2,6 +2,7 @@
 #include "server/search/brute_force_sampler.h"
 #include "server/search/grid_sampler.h"
 #include "server/search/partial_fixed_sampler.h"
+#include "server/search/qmc_sampler.h"
 #include "server/search/random_sampler.h"
 #include "server/search/tpe_sampler.h"
 
@@ -10,13 +11,16 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<Sampler>> MakeBase(const v1::SamplerConfig& config, uint32_t seed) {
   if (config.name() == "random") return std::make_unique<RandomSampler>(seed);
+  if (config.name() == "qmc") {
+    return std::make_unique<QmcSampler>(config.qmc_type() == "halton", config.scramble(), seed);
+  }
   if (config.name() == "grid") return std::make_unique<GridSampler>(seed);
   if (config.name() == "brute_force") return std::make_unique<BruteForceSampler>(seed);
   if (config.name().empty() || config.name() == "tpe") {
     return std::make_unique<TpeSampler>(TpeOptionsOf(config), seed);
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no sampler \"", config.name(), "\"; known: tpe, random, grid, brute_force"));
+  return absl::InvalidArgumentError(absl::StrCat("no sampler \"", config.name(),
+                                                 "\"; known: tpe, random, grid, brute_force, qmc"));
 }
 
 }  // namespace

@@ -42,6 +42,17 @@ double UniformInt(const v1::IntDistribution& d, double draw) {
 
 }  // namespace
 
+double AtQuantile(const v1::Distribution& distribution, double place) {
+  if (distribution.has_float_distribution()) {
+    return UniformFloat(distribution.float_distribution(), place);
+  }
+  if (distribution.has_int_distribution()) {
+    return UniformInt(distribution.int_distribution(), place);
+  }
+  const double count = distribution.categorical_distribution().choices_size();
+  return std::floor(std::min(count * place, std::nextafter(count, count - 1)));
+}
+
 double SampleUniform(const v1::Distribution& distribution, RandomSource& random) {
   if (distribution.has_float_distribution()) {
     return UniformFloat(distribution.float_distribution(), random.Double());

@@ -9,6 +9,10 @@ namespace vlm::search {
 // One internal value: one draw for a number, as many draws as choices for a category.
 double SampleUniform(const v1::Distribution& distribution, RandomSource& random);
 
+// The internal value at a place in [0, 1) of the range, as Optuna scales it (a category by equal
+// parts).
+double AtQuantile(const v1::Distribution& distribution, double place);
+
 class RandomSampler final : public Sampler {
  public:
   explicit RandomSampler(uint32_t seed) : random_(seed) {}

@@ -20,6 +20,8 @@ class Replay {
     const auto seed = static_cast<uint32_t>(golden.Int("seed"));
     v1::SamplerConfig config;
     config.set_name(golden.sampler);
+    if (golden.Has("qmc_type")) config.set_qmc_type(golden.options.at("qmc_type"));
+    config.set_scramble(golden.Int("scramble") != 0);
     sampler_ = golden.sampler == "tpe" ? std::make_unique<TpeSampler>(Options(), seed)
                                        : *MakeSampler(config, seed);
     study_.directions.assign(Objectives(), v1::DIRECTION_MINIMIZE);
@@ -167,7 +169,7 @@ class GoldenTest : public ::testing::TestWithParam<size_t> {};
 
 TEST_P(GoldenTest, EveryValueIsOptunas) {
   const std::vector<GoldenCase> cases = ReadGolden();
-  ASSERT_EQ(cases.size(), 32u);
+  ASSERT_EQ(cases.size(), 37u);
   const GoldenCase& golden = cases[GetParam()];
 
   const std::vector<size_t> wrong = Replay(golden).Run();
@@ -177,7 +179,7 @@ TEST_P(GoldenTest, EveryValueIsOptunas) {
                              << (wrong.empty() ? 0 : wrong[0]);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Range<size_t>(0, 32));
+INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Range<size_t>(0, 37));
 
 }  // namespace
 }  // namespace vlm::search

@@ -165,6 +165,10 @@ def main():
         run("grid", optuna.samplers.GridSampler(grid, seed=seed), "small", 46, seed)
         run("brute_force", optuna.samplers.BruteForceSampler(seed=seed), "small", 46, seed)
     run("brute_force", optuna.samplers.BruteForceSampler(seed=5), "small", 42, 5, batch=6)
+    for seed, kind, scramble in ((1, "sobol", 0), (2, "halton", 0), (3, "sobol", 1), (4, "halton", 1)):
+        sampler = optuna.samplers.QMCSampler(qmc_type=kind, scramble=bool(scramble), seed=seed)
+        run("qmc", sampler, "ints" if seed == 3 else "mixed", 200, seed, qmc_type=kind, scramble=scramble)
+    run("qmc", optuna.samplers.QMCSampler(seed=5), "wide", 60, 5, batch=6)
     # One objective: jointly and name by name, one after another and in batches.
     tpe("default", 300, 0)
     tpe("mixed", 600, 42)

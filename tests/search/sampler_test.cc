@@ -103,7 +103,7 @@ TEST_P(SamplerTest, InfiniteValuesDoNotStopIt) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SamplerTest, ::testing::Values("random", "tpe"));
+INSTANTIATE_TEST_SUITE_P(All, SamplerTest, ::testing::Values("random", "tpe", "qmc"));
 
 TEST(SpaceTest, AnUnknownSamplerIsNamedWithTheKnownOnes) {
   v1::SamplerConfig config;

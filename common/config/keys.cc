@@ -103,6 +103,10 @@ constexpr Key kKeys[] = {
     {"study.sampler.group", "sampler.group", "false"},
     {"study.sampler.qmc_type", "sampler.qmc_type", "sobol"},
     {"study.sampler.scramble", "sampler.scramble", "false"},
+    {"study.sampler.population_size", "sampler.population_size", "0", 0, 1'000'000},
+    {"study.sampler.crossover_prob", "sampler.crossover_prob", "0.9", 0, 1},
+    {"study.sampler.swapping_prob", "sampler.swapping_prob", "0.5", 0, 1},
+    {"study.sampler.mutation_prob", "sampler.mutation_prob", "", 0, 1, false, false, true},
     {"study.sampler.max_above", "sampler.max_above", "2000", 0, 10'000'000},
     // Which pruner takes which of these, and their defaults: pruner.cc.
     {"study.pruner.name", "pruner.name", ""},

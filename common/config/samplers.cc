@@ -23,6 +23,7 @@ const std::vector<SamplerOptions>& Samplers() {
       {"random", {"fixed"}},
       {"grid", {"fixed"}},
       {"brute_force", {"fixed"}},
+      {"nsga2", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
       {"qmc", {"qmc_type", "scramble", "fixed"}},
   };
   return samplers;

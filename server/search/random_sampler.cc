@@ -6,15 +6,22 @@
 namespace vlm::search {
 namespace {
 
-double UniformFloat(const v1::FloatDistribution& d, double draw) {
-  const double half = d.has_step() ? d.step() / 2 : 0;
-  double low = d.low() - half;
-  double high = d.high() + half;
-  if (d.log()) {
-    low = std::log(d.low());
-    high = std::log(d.high());
+// Ends of the range in the scale, half a step wider.
+std::pair<double, double> ScaledEnds(const v1::Distribution& distribution) {
+  if (distribution.has_float_distribution()) {
+    const auto& d = distribution.float_distribution();
+    if (d.log()) return {std::log(d.low()), std::log(d.high())};
+    const double half = d.has_step() ? d.step() / 2 : 0;
+    return {d.low() - half, d.high() + half};
   }
-  const double v = low + (high - low) * draw;
+  const auto& d = distribution.int_distribution();
+  const double half = static_cast<double>(std::max<int64_t>(1, d.step())) / 2;
+  const double low = static_cast<double>(d.low()) - half;
+  const double high = static_cast<double>(d.high()) + half;
+  return d.log() ? std::make_pair(std::log(low), std::log(high)) : std::make_pair(low, high);
+}
+
+double ToFloat(const v1::FloatDistribution& d, double v) {
   if (d.low() == d.high()) return d.low();
   if (d.log()) {
     return std::min(std::max(std::exp(v), d.low()), std::nextafter(d.high(), d.high() - 1));
@@ -25,40 +32,39 @@ double UniformFloat(const v1::FloatDistribution& d, double draw) {
   return std::min(v, std::nextafter(d.high(), d.high() - 1));
 }
 
-double UniformInt(const v1::IntDistribution& d, double draw) {
+double ToInt(const v1::IntDistribution& d, double v) {
   const double step = static_cast<double>(std::max<int64_t>(1, d.step()));
   const auto bottom = static_cast<double>(d.low());
   const auto top = static_cast<double>(d.high());
-  double low = bottom - step / 2;
-  double high = top + step / 2;
-  if (d.log()) {
-    low = std::log(low);
-    high = std::log(high);
-  }
-  const double v = low + (high - low) * draw;
   if (d.log()) return std::clamp(std::rint(std::exp(v)), bottom, top);
   return std::clamp(std::floor((v - bottom) / step + 0.5) * step + bottom, bottom, top);
 }
 
 }  // namespace
 
+double ToScale(const v1::Distribution& distribution, double value) {
+  const bool log = distribution.has_float_distribution() ? distribution.float_distribution().log()
+                                                         : distribution.int_distribution().log();
+  return log ? std::log(value) : value;
+}
+
+double FromScale(const v1::Distribution& distribution, double scaled) {
+  return distribution.has_float_distribution() ? ToFloat(distribution.float_distribution(), scaled)
+                                               : ToInt(distribution.int_distribution(), scaled);
+}
+
 double AtQuantile(const v1::Distribution& distribution, double place) {
-  if (distribution.has_float_distribution()) {
-    return UniformFloat(distribution.float_distribution(), place);
+  if (distribution.has_categorical_distribution()) {
+    const double count = distribution.categorical_distribution().choices_size();
+    return std::floor(std::min(count * place, std::nextafter(count, count - 1)));
   }
-  if (distribution.has_int_distribution()) {
-    return UniformInt(distribution.int_distribution(), place);
-  }
-  const double count = distribution.categorical_distribution().choices_size();
-  return std::floor(std::min(count * place, std::nextafter(count, count - 1)));
+  const auto [low, high] = ScaledEnds(distribution);
+  return FromScale(distribution, low + (high - low) * place);
 }
 
 double SampleUniform(const v1::Distribution& distribution, RandomSource& random) {
-  if (distribution.has_float_distribution()) {
-    return UniformFloat(distribution.float_distribution(), random.Double());
-  }
-  if (distribution.has_int_distribution()) {
-    return UniformInt(distribution.int_distribution(), random.Double());
+  if (!distribution.has_categorical_distribution()) {
+    return AtQuantile(distribution, random.Double());
   }
   int best = 0;
   double largest = -1;

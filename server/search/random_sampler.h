@@ -13,6 +13,11 @@ double SampleUniform(const v1::Distribution& distribution, RandomSource& random)
 // parts).
 double AtQuantile(const v1::Distribution& distribution, double place);
 
+// A number in the scale in which Optuna draws it (logarithmic or not), and from there back into its
+// range, rounded and clipped. REQUIRES: not categorical.
+double ToScale(const v1::Distribution& distribution, double value);
+double FromScale(const v1::Distribution& distribution, double scaled);
+
 class RandomSampler final : public Sampler {
  public:
   explicit RandomSampler(uint32_t seed) : random_(seed) {}

@@ -21,6 +21,9 @@ class Replay {
     v1::SamplerConfig config;
     config.set_name(golden.sampler);
     if (golden.Has("qmc_type")) config.set_qmc_type(golden.options.at("qmc_type"));
+    config.set_population_size(golden.Int("population_size"));
+    config.set_crossover_prob(0.9);
+    config.set_swapping_prob(0.5);
     config.set_scramble(golden.Int("scramble") != 0);
     sampler_ = golden.sampler == "tpe" ? std::make_unique<TpeSampler>(Options(), seed)
                                        : *MakeSampler(config, seed);
@@ -169,7 +172,7 @@ class GoldenTest : public ::testing::TestWithParam<size_t> {};
 
 TEST_P(GoldenTest, EveryValueIsOptunas) {
   const std::vector<GoldenCase> cases = ReadGolden();
-  ASSERT_EQ(cases.size(), 37u);
+  ASSERT_EQ(cases.size(), 42u);
   const GoldenCase& golden = cases[GetParam()];
 
   const std::vector<size_t> wrong = Replay(golden).Run();
@@ -179,7 +182,7 @@ TEST_P(GoldenTest, EveryValueIsOptunas) {
                              << (wrong.empty() ? 0 : wrong[0]);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Range<size_t>(0, 37));
+INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Range<size_t>(0, 42));
 
 }  // namespace
 }  // namespace vlm::search

@@ -169,6 +169,14 @@ def main():
         sampler = optuna.samplers.QMCSampler(qmc_type=kind, scramble=bool(scramble), seed=seed)
         run("qmc", sampler, "ints" if seed == 3 else "mixed", 200, seed, qmc_type=kind, scramble=scramble)
     run("qmc", optuna.samplers.QMCSampler(seed=5), "wide", 60, 5, batch=6)
+    nsga2 = optuna.samplers.NSGAIISampler
+    run("nsga2", nsga2(seed=1, population_size=10), "mixed", 300, 1, population_size=10, objectives=2)
+    run("nsga2", nsga2(seed=2, population_size=12), "ints", 300, 2, population_size=12, objectives=2,
+        maximize=1, batch=6)
+    run("nsga2", nsga2(seed=3, population_size=8), "mixed", 200, 3, population_size=8, objectives=2,
+        constraints=1)
+    run("nsga2", nsga2(seed=4), "floats", 300, 4, objectives=3)
+    run("nsga2", nsga2(seed=5, population_size=10), "default", 200, 5, population_size=10)
     # One objective: jointly and name by name, one after another and in batches.
     tpe("default", 300, 0)
     tpe("mixed", 600, 42)

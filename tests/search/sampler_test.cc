@@ -41,6 +41,9 @@ class SamplerTest : public ::testing::TestWithParam<const char*> {
     v1::SamplerConfig config;
     config.set_name(GetParam());
     config.set_n_startup_trials(5);
+    config.set_population_size(4);
+    config.set_crossover_prob(0.9);
+    config.set_swapping_prob(0.5);
     config.set_n_ei_candidates(24);
     return *MakeSampler(config, seed);
   }
@@ -103,7 +106,7 @@ TEST_P(SamplerTest, InfiniteValuesDoNotStopIt) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SamplerTest, ::testing::Values("random", "tpe", "qmc"));
+INSTANTIATE_TEST_SUITE_P(All, SamplerTest, ::testing::Values("random", "tpe", "qmc", "nsga2"));
 
 TEST(SpaceTest, AnUnknownSamplerIsNamedWithTheKnownOnes) {
   v1::SamplerConfig config;

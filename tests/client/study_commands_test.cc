@@ -34,7 +34,7 @@ TEST_F(StudyCommandsTest, ImportanceSaysWhatItLacks) {
 
 TEST_F(StudyCommandsTest, EveryPictureIsWritten) {
   Seed({3.0, 1.5, 2.0, 0.7});
-  for (const std::string& kind : {"history", "parallel", "slice", "contour", "importance", "edf"}) {
+  for (const std::string kind : {"history", "parallel", "slice", "contour", "importance", "edf"}) {
     const std::string file = dir_ / (kind + ".svg");
     const Ran ran = Vlmctl({"plot", kind, "demo", "--out", file});
     EXPECT_EQ(ran.out, file + "\n") << kind << ran.err;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,14 @@ namespace {
 constexpr absl::Duration kLongestSleep = absl::Seconds(30);
 // Stepping pauses while this many batches wait for the disk: back-pressure instead of memory.
 constexpr size_t kDeepWriter = 64;
+// How often an idle engine looks whether other programs have written into the file.
+constexpr absl::Duration kForeignPoll = absl::Milliseconds(250);
+// The file's lock is let go within this time after the last commit.
+constexpr absl::Duration kLinger = absl::Milliseconds(5);
+// Under load, when another process has the file open: it gets a turn this often and this long.
+// SQLite's busy handler tries again every 100 ms or sooner, for five seconds with Python's default.
+constexpr absl::Duration kLongestTurn = absl::Milliseconds(50);
+constexpr absl::Duration kTheirTurn = absl::Milliseconds(15);
 
 // Studies and workers come and go rarely (info); trials often (debug); what was lost is a warning.
 void LogEvent(const v1::Event& event) {
@@ -60,6 +69,7 @@ Engine::~Engine() {
     ending_ = true;
     changed_.NotifyAll();
   }
+  writer_.GiveUpWaiting();
   thread_.join();
 }
 
@@ -113,17 +123,60 @@ bool Engine::Ending() {
   return ending_;
 }
 
-void Engine::Run() {
+// Until there is something to step. False: there never will be. Meanwhile the file's lock is let go
+// when everything is stored.
+bool Engine::AwaitWork() {
+  const absl::Duration due = std::min(core_->NextDeadline(), clock_.Monotonic() + kLongestSleep);
   while (true) {
-    std::vector<core::Input> inputs;
     {
       MutexLock lock(mutex_);
-      if (queue_.empty() && !ending_) {
-        const absl::Duration due = core_->NextDeadline() - clock_.Monotonic();
-        changed_.WaitFor(mutex_, std::clamp(due, absl::Milliseconds(1), kLongestSleep));
+      const absl::Duration left = due - clock_.Monotonic();
+      if (queue_.empty() && !ending_ && left > absl::ZeroDuration()) {
+        changed_.WaitFor(
+            mutex_, std::clamp(left, absl::Milliseconds(1), has_lock_ ? kLinger : kForeignPoll));
       }
-      if (queue_.empty() && ending_) return;
-      inputs.swap(queue_);
+      if (!queue_.empty()) return true;
+      if (ending_) return false;
+    }
+    if (clock_.Monotonic() >= due) return true;
+    if (!writer_.AtRest()) continue;
+    if (has_lock_) {
+      writer_.LetGo();
+      has_lock_ = false;
+    } else if (writer_.HasForeignRows()) {
+      return true;
+    }
+  }
+}
+
+// No step without the file's lock: no other program can then take an id or a number that the step
+// gives out. What they have written comes first. False: given up.
+bool Engine::TakeLock(std::vector<core::Input>* inputs) {
+  if (has_lock_ && clock_.Monotonic() - lock_time_ > kLongestTurn) {
+    lock_time_ = clock_.Monotonic();
+    if (writer_.HasCompany()) {
+      writer_.LetGo();
+      has_lock_ = false;
+      absl::SleepFor(kTheirTurn);
+    }
+  }
+  if (has_lock_) return true;
+  auto foreign = writer_.TakeLock();
+  if (!foreign) return false;
+  has_lock_ = true;
+  lock_time_ = clock_.Monotonic();
+  if (!foreign->empty()) inputs->emplace_back(*std::move(foreign));
+  return true;
+}
+
+void Engine::Run() {
+  while (AwaitWork()) {
+    std::vector<core::Input> inputs;
+    if (!TakeLock(&inputs)) return;
+    {
+      MutexLock lock(mutex_);
+      std::move(queue_.begin(), queue_.end(), std::back_inserter(inputs));
+      queue_.clear();
     }
     core::Output output = core_->Step({clock_.Monotonic(), clock_.Wall()}, std::move(inputs));
     if (!output.batch.empty() || !output.effects.empty()) Release(std::move(output));

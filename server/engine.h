@@ -1,5 +1,7 @@
 // Runs the heart: one thread takes all queued inputs, steps them, hands the rows to the writer, and
 // after the commit releases replies, pushes and events in order. A reply therefore means durable.
+// From the first step to the last commit of a busy time it has the file's write lock, so that
+// memory and file cannot part; in between it looks for what other programs have written.
 #pragma once
 
 #include <atomic>
@@ -58,6 +60,8 @@ class Engine {
  private:
   void Run();
   bool Ending();
+  bool AwaitWork();
+  bool TakeLock(std::vector<core::Input>* inputs);
   void Release(core::Output output);
   void Deliver(core::Effect effect);
   void FailCalls(const absl::Status& why);
@@ -67,6 +71,9 @@ class Engine {
   storage::Writer writer_;
   SearchThread search_;
   std::unique_ptr<core::Core> core_;
+  // The file's write lock, of the engine's thread only.
+  bool has_lock_ = false;
+  absl::Duration lock_time_;  // Monotonic; when it was taken, or company was last looked for.
 
   Mutex mutex_;
   CondVar changed_;

@@ -59,25 +59,33 @@ void Core::SetAttemptState(AttemptRecord& attempt, v1::AttemptState state) {
   Put(attempt);
 }
 
-void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
-                      v1::FailureClass failure_class, const std::string& reason,
-                      std::vector<double> values) {
+// The attempt and its slots; not what becomes of the trial. False: it may not end so.
+bool Core::CloseAttempt(AttemptRecord& attempt, v1::AttemptState state,
+                        v1::FailureClass failure_class, const std::string& reason) {
   if (!MayMove(attempt.attempt.state(), state)) {
     SetAttemptState(attempt, state);  // Says so in the log.
-    return;
+    return false;
   }
   attempt.attempt.set_failure_class(failure_class);
   attempt.attempt.set_reason(reason);
   SetAttemptState(attempt, state);
   TrialRecord& trial = TrialOf(attempt);
-  StudyRecord& study = StudyOf(trial);
   state_.live.erase(attempt.attempt.attempt_id());
   trial.live_attempt = 0;
-  --study.live_attempts;
+  --StudyOf(trial).live_attempts;
   MarkSlots(attempt, 0);
   for (const NodeRecord& node : attempt.nodes) {
     if (!node.finished) Fence(node.worker_id, attempt, absl::StrCat("the attempt ended: ", reason));
   }
+  return true;
+}
+
+void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
+                      v1::FailureClass failure_class, const std::string& reason,
+                      std::vector<double> values) {
+  if (!CloseAttempt(attempt, state, failure_class, reason)) return;
+  TrialRecord& trial = TrialOf(attempt);
+  StudyRecord& study = StudyOf(trial);
   switch (state) {
     case v1::ATTEMPT_STATE_SUCCEEDED:
       if (const std::string wrong = WrongValues(study, values); !wrong.empty()) {

@@ -290,15 +290,8 @@ void Core::Restore(Snapshot snapshot) {
 
 void Core::RestoreTrials(Snapshot& snapshot) {
   for (v1::Trial& trial : snapshot.trials) {
-    auto record = std::make_unique<TrialRecord>();
-    record->trial = std::move(trial);
-    StudyRecord& study = StudyOf(*record);
-    const v1::Trial& t = record->trial;
-    study.trial_ids.push_back(t.trial_id());
-    if (t.state() == v1::TRIAL_STATE_WAITING) {
-      study.waiting.push_back(t.number());
-    }
-    state_.trials[t.trial_id()] = std::move(record);
+    const auto study = state_.studies.find(trial.study_id());
+    if (study != state_.studies.end()) Keep(study->second, std::move(trial));
   }
   RestoreAttempts(snapshot);
   RestoreCheckpoints(snapshot);
@@ -308,6 +301,13 @@ void Core::RestoreTrials(Snapshot& snapshot) {
       TrialRecord& trial = *state_.trials.at(trial_id);
       RefreshView(study, trial, true);
       UpdateBest(study, trial);
+      if (trial.trial.state() == v1::TRIAL_STATE_WAITING && trial.trial.params().empty()) {
+        FixOrEnd(study, trial);  // Another program has put it there.
+      }
+      if (IsEnd(trial.trial.state()) && trial.live_attempt != 0) {
+        CloseAttempt(*state_.attempts.at(trial.live_attempt), v1::ATTEMPT_STATE_STOPPED,
+                     v1::FAILURE_CLASS_UNSPECIFIED, "another program has ended the trial");
+      }
       // A running trial without an attempt was waiting for its next one.
       if (trial.trial.state() == v1::TRIAL_STATE_RUNNING && trial.live_attempt == 0 &&
           !trial.trial.external() && study.spec.has_train()) {
@@ -324,6 +324,7 @@ void Core::RestoreAttempts(Snapshot& snapshot) {
     record->command = std::move(row.command);
     record->rendezvous_host = std::move(row.rendezvous_host);
     record->rendezvous_port = row.rendezvous_port;
+    if (!state_.trials.contains(record->attempt.trial_id())) continue;  // Removed by others.
     TrialRecord& trial = TrialOf(*record);
     trial.attempt_ids.push_back(record->attempt.attempt_id());
     if (record->attempt.state() == v1::ATTEMPT_STATE_FAILED ||

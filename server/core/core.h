@@ -3,7 +3,7 @@
 // Rooms: studies.cc and trials.cc (requests of people), fleet.cc (workers), scheduler.cc
 // (placement), attempts.cc (ends and retries), reports.cc (what trainers say), search_flow.cc
 // (questions to samplers), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and
-// optuna_trials.cc (Optuna's storage protocol).
+// optuna_trials.cc (Optuna's storage protocol), foreign.cc (what others write into the file).
 #pragma once
 
 #include <functional>
@@ -57,6 +57,7 @@ class Core {
   void RestoreTrials(Snapshot& snapshot);
   void RestoreAttempts(Snapshot& snapshot);
   void RestoreCheckpoints(Snapshot& snapshot);
+  void Handle(const ForeignRows& rows);
   void Handle(const Call& call);
   void Handle(const FromWorker& input);
   void Handle(const SessionClosed& input);
@@ -97,7 +98,7 @@ class Core {
   absl::Status CheckBudget(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
   bool HasBudgetAfter(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
   void EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request);
-  void RemoveStudy(StudyRecord& study);
+  void RemoveStudy(StudyRecord& study, bool rows_are_gone);
   void CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason);
   void SetStudyState(StudyRecord& study, v1::StudyState state, const std::string& reason);
   void FinishStudyIfDone(StudyRecord& study);
@@ -159,6 +160,14 @@ class Core {
                            const google::protobuf::RepeatedField<double>& values) const;
   bool MoveTo(StudyRecord& study, TrialRecord& trial, v1::TrialState state);
 
+  // foreign.cc
+  void TakeStudy(const Snapshot::StudyRow& row);
+  void TakeTrial(const v1::Trial& row);
+  TrialRecord& Keep(StudyRecord& study, v1::Trial trial);
+  void AdoptTrial(StudyRecord& study, const v1::Trial& row);
+  void MergeTrial(StudyRecord& study, TrialRecord& record, v1::Trial row);
+  void FixOrEnd(StudyRecord& study, TrialRecord& record);
+
   // search_flow.cc
   void AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed);
   void AnswerAsk(StudyRecord& study, TrialRecord& trial);
@@ -204,6 +213,8 @@ class Core {
 
   // attempts.cc
   void SetAttemptState(AttemptRecord& attempt, v1::AttemptState state);
+  bool CloseAttempt(AttemptRecord& attempt, v1::AttemptState state, v1::FailureClass failure_class,
+                    const std::string& reason);
   void EndAttempt(AttemptRecord& attempt, v1::AttemptState state, v1::FailureClass failure_class,
                   const std::string& reason, std::vector<double> values = {});
   void AfterFailure(StudyRecord& study, TrialRecord& trial, const AttemptRecord& attempt);

@@ -113,7 +113,8 @@ struct Suggestion {
 // Time has passed. Also implied by every step.
 struct Tick {};
 
-using Input = std::variant<Call, FromWorker, SessionClosed, ReportIn, Suggestion, Tick>;
+using Input =
+    std::variant<ForeignRows, Call, FromWorker, SessionClosed, ReportIn, Suggestion, Tick>;
 
 // ---- outputs ----
 

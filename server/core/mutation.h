@@ -28,11 +28,12 @@ struct PutStudyAttribute {
   std::string key;
   std::string value;
 };
-// Removes a study and everything that hangs on it. Ids are not given out again. `trial_ids`: all
-// its trials, for the case that another program has removed their rows already.
+// Removes a study and everything that hangs on it. Ids are not given out again. `rows_are_gone`:
+// another program has removed the rows of Optuna's tables, and may have used their ids again.
 struct DeleteStudy {
   int64_t study_id = 0;
-  std::vector<int64_t> trial_ids;
+  std::vector<int64_t> trial_ids;  // All its trials.
+  bool rows_are_gone = false;
 };
 // Inserts or updates a trial: trials, trial_params, trial_values, trial_*_attributes, vlm_trials.
 // Intermediate values travel separately. The order of `params` is the order of trial_params.
@@ -144,6 +145,14 @@ struct Snapshot {
   int64_t last_trial_id = 0;
   int64_t last_attempt_id = 0;
   int64_t last_event_sequence = 0;
+};
+
+// What other programs have written since the last look, as it is in the file now.
+struct ForeignRows {
+  std::vector<int64_t> lost_studies;        // Removed; one with the same id may be in `studies`.
+  std::vector<Snapshot::StudyRow> studies;  // New or changed.
+  std::vector<v1::Trial> trials;            // New or changed, by trial_id.
+  bool empty() const { return lost_studies.empty() && studies.empty() && trials.empty(); }
 };
 
 }  // namespace vlm::core

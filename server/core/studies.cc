@@ -242,12 +242,12 @@ Core::Result Core::DeleteStudy(const v1::DeleteStudyRequest& request) {
   }
   auto response = std::make_shared<v1::DeleteStudyResponse>();
   response->set_study_id(study.study.study_id());
-  RemoveStudy(study);
+  RemoveStudy(study, /*rows_are_gone=*/false);
   return response;
 }
 
 // With its trials; attempts that are live are fenced. `study` is gone afterwards.
-void Core::RemoveStudy(StudyRecord& study) {
+void Core::RemoveStudy(StudyRecord& study, bool rows_are_gone) {
   const int64_t study_id = study.study.study_id();
   for (int64_t trial_id : study.trial_ids) {
     TrialRecord& trial = *state_.trials.at(trial_id);
@@ -272,7 +272,7 @@ void Core::RemoveStudy(StudyRecord& study) {
   RefuseAsks(study, absl::NotFoundError("the study was deleted"));
   Emit("study.deleted", absl::StrCat("study ", study.study.name(), " was deleted"), &study,
        nullptr);
-  out_->batch.push_back(vlm::core::DeleteStudy{study_id, study.trial_ids});
+  out_->batch.push_back(vlm::core::DeleteStudy{study_id, study.trial_ids, rows_are_gone});
   out_->effects.push_back(SearchForget{study_id});
   for (int64_t trial_id : study.trial_ids) state_.trials.erase(trial_id);
   state_.study_names.erase(study.study.name());

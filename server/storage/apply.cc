@@ -4,15 +4,12 @@
 
 #include "absl/time/clock.h"
 #include "server/storage/blocks.h"
+#include "server/storage/migrations.h"
 #include "server/storage/optuna_rows.h"
 #include "vlm/v1/control.pb.h"
 
 namespace vlm::storage {
 namespace {
-
-// Rows of the vlm_* tables that hang on a study's trials.
-constexpr const char* kTrialTables[] = {"vlm_trials", "vlm_metric_blocks", "vlm_profiles",
-                                        "vlm_logs",   "vlm_checkpoints",   "vlm_attempts"};
 
 void BindBody(SQLite::Statement& s, int index, const google::protobuf::MessageLite& message) {
   const std::string bytes = message.SerializeAsString();
@@ -60,7 +57,7 @@ struct Applier {
     SQLite::Statement& s = c.Prepare("DELETE FROM vlm_studies WHERE study_id = ?");
     s.bind(1, m.study_id);
     s.exec();
-    DeleteStudyRows(c, m.study_id);
+    if (!m.rows_are_gone) DeleteStudyRows(c, m.study_id);
   }
   void operator()(const core::PutTrial& m) {
     marks->trial = std::max(marks->trial, m.trial.trial_id());

@@ -30,6 +30,20 @@ absl::StatusCode CodeOf(int error) {
   }
 }
 
+const char* Remedy(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kResourceExhausted:
+      return "; free some space on that disk";
+    case absl::StatusCode::kUnavailable:
+      return "; another program holds its lock: end that program's transaction";
+    case absl::StatusCode::kNotFound:  // SQLite says so of a log that it may not make, too.
+    case absl::StatusCode::kPermissionDenied:
+      return "; its directory must exist, and both must be writable";
+    default:
+      return "";
+  }
+}
+
 bool DiskIsFull(const std::string& path) {
   struct statvfs disk {};
   constexpr uint64_t kNeeded = 256 << 10;
@@ -62,9 +76,7 @@ absl::Status Guard(const std::string& what, const std::function<void()>& body) {
     if ((e.getErrorCode() & 0xff) == SQLITE_IOERR && DiskIsFull(what)) {
       code = absl::StatusCode::kResourceExhausted;
     }
-    const bool full = code == absl::StatusCode::kResourceExhausted;
-    return absl::Status(
-        code, absl::StrCat(what, ": ", e.what(), full ? "; free some space on that disk" : ""));
+    return absl::Status(code, absl::StrCat(what, ": ", e.what(), Remedy(code)));
   } catch (const std::exception& e) {
     return absl::DataLossError(absl::StrCat(what, ": ", e.what()));
   }

@@ -21,11 +21,14 @@ void ParseBody(const SQLite::Column& column, google::protobuf::MessageLite* mess
   }
 }
 
-void LoadStudies(Connection& c, core::Snapshot* out) {
+}  // namespace
+
+void LoadStudies(Connection& c, core::Snapshot* out, const std::string& where) {
   absl::flat_hash_map<int64_t, size_t> index;
-  SQLite::Statement& s = c.Prepare(
+  SQLite::Statement& s = c.Prepare(absl::StrCat(
       "SELECT s.study_id, s.study_name, v.body, v.spec, v.first_attempt_time, v.sampler_state "
-      "FROM studies s LEFT JOIN vlm_studies v USING (study_id) ORDER BY s.study_id");
+      "FROM studies s LEFT JOIN vlm_studies v ON v.study_id = s.study_id ",
+      where, " ORDER BY s.study_id"));
   while (s.executeStep()) {
     core::Snapshot::StudyRow& row = out->studies.emplace_back();
     const std::string what = absl::StrCat("study ", s.getColumn(0).getInt64());
@@ -65,6 +68,8 @@ void LoadStudies(Connection& c, core::Snapshot* out) {
   }
 }
 
+namespace {
+
 using TrialIndex = absl::flat_hash_map<int64_t, size_t>;
 
 v1::Trial* FindTrial(core::Snapshot* out, const TrialIndex& index, int64_t trial_id) {
@@ -90,10 +95,15 @@ void LeftOut(const v1::Trial& trial, absl::string_view what, absl::string_view w
       {{"trial", trial.trial_id()}, {"part", std::string(what)}, {"why", std::string(why)}});
 }
 
-void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index) {
+std::string Only(const std::string& ids) {
+  return ids.empty() ? " " : absl::StrCat(" WHERE trial_id IN ", ids, " ");
+}
+
+void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index,
+                     const std::string& ids) {
   SQLite::Statement& p = c.Prepare(
-      "SELECT trial_id, param_name, param_value, distribution_json FROM trial_params "
-      "ORDER BY param_id");
+      absl::StrCat("SELECT trial_id, param_name, param_value, distribution_json FROM trial_params",
+                   Only(ids), "ORDER BY param_id"));
   while (p.executeStep()) {
     v1::Trial* trial = FindTrial(out, index, p.getColumn(0).getInt64());
     if (trial == nullptr) continue;
@@ -101,9 +111,9 @@ void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index
       LeftOut(*trial, absl::StrCat("parameter ", p.getColumn(1).getString()), read.message());
     }
   }
-  SQLite::Statement& v = c.Prepare(
-      "SELECT trial_id, value, value_type, objective FROM trial_values "
-      "ORDER BY trial_id, objective");
+  SQLite::Statement& v =
+      c.Prepare(absl::StrCat("SELECT trial_id, value, value_type, objective FROM trial_values",
+                             Only(ids), "ORDER BY trial_id, objective"));
   while (v.executeStep()) {
     v1::Trial* trial = FindTrial(out, index, v.getColumn(0).getInt64());
     if (trial == nullptr) continue;
@@ -114,9 +124,10 @@ void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index
     }
     trial->add_values(value);
   }
-  SQLite::Statement& i = c.Prepare(
-      "SELECT trial_id, step, intermediate_value, intermediate_value_type "
-      "FROM trial_intermediate_values ORDER BY trial_id, step");
+  SQLite::Statement& i =
+      c.Prepare(absl::StrCat("SELECT trial_id, step, intermediate_value, intermediate_value_type "
+                             "FROM trial_intermediate_values",
+                             Only(ids), "ORDER BY trial_id, step"));
   while (i.executeStep()) {
     v1::Trial* trial = FindTrial(out, index, i.getColumn(0).getInt64());
     if (trial == nullptr) continue;
@@ -125,9 +136,9 @@ void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index
     value.set_value(ValueOf(i.getColumn(2), i.getColumn(3).getString()));
   }
   for (const bool user : {true, false}) {
-    SQLite::Statement& a =
-        c.Prepare(absl::StrCat("SELECT trial_id, \"key\", value_json FROM ",
-                               user ? "trial_user_attributes" : "trial_system_attributes"));
+    SQLite::Statement& a = c.Prepare(
+        absl::StrCat("SELECT trial_id, \"key\", value_json FROM ",
+                     user ? "trial_user_attributes" : "trial_system_attributes", Only(ids)));
     while (a.executeStep()) {
       v1::Trial* trial = FindTrial(out, index, a.getColumn(0).getInt64());
       if (trial == nullptr) continue;
@@ -137,41 +148,63 @@ void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index
   }
 }
 
-void LoadTrials(Connection& c, core::Snapshot* out) {
+// False: another program has given it a state that does not exist.
+bool ReadTrial(SQLite::Statement& s, v1::Trial* trial) {
+  const int64_t id = s.getColumn(0).getInt64();
+  if (!s.getColumn(6).isNull()) ParseBody(s.getColumn(6), trial, absl::StrCat("trial ", id));
+  const bool ours = !s.getColumn(6).isNull() && trial->study_id() == s.getColumn(1).getInt64();
+  if (!ours) {
+    trial->Clear();
+    trial->set_external(true);
+    trial->set_last_step(-1);
+  }
+  const v1::TrialState known = trial->state();
+  trial->set_trial_id(id);
+  trial->set_study_id(s.getColumn(1).getInt64());
+  trial->set_number(s.getColumn(2).getInt64());
+  trial->set_state(ParseTrialState(s.getColumn(3).getString()));
+  if (trial->state() == v1::TRIAL_STATE_UNSPECIFIED) return false;
+  if (trial->state() != known && known == v1::TRIAL_STATE_WAITING) {
+    trial->set_external(true);  // Another program has taken it.
+    trial->clear_params();      // Its rows have them.
+  }
+  trial->clear_start_time();
+  trial->clear_end_time();
+  if (!s.getColumn(4).isNull()) {
+    ParseDateTime(s.getColumn(4).getString(), trial->mutable_start_time());
+  }
+  if (!s.getColumn(5).isNull()) {
+    ParseDateTime(s.getColumn(5).getString(), trial->mutable_end_time());
+  }
+  return true;
+}
+
+}  // namespace
+
+void LoadTrials(Connection& c, core::Snapshot* out, const std::string& ids) {
   TrialIndex index;
-  SQLite::Statement& s = c.Prepare(
+  SQLite::Statement& s = c.Prepare(absl::StrCat(
       "SELECT t.trial_id, t.study_id, t.number, t.state, t.datetime_start, t.datetime_complete, "
-      "v.body FROM trials t LEFT JOIN vlm_trials v USING (trial_id) ORDER BY t.trial_id");
+      "v.body FROM trials t LEFT JOIN vlm_trials v ON v.trial_id = t.trial_id ",
+      ids.empty() ? "" : absl::StrCat("WHERE t.trial_id IN ", ids), " ORDER BY t.trial_id"));
   while (s.executeStep()) {
     v1::Trial& trial = out->trials.emplace_back();
-    if (!s.getColumn(6).isNull()) {
-      ParseBody(s.getColumn(6), &trial, absl::StrCat("trial ", s.getColumn(0).getInt64()));
-    } else {
-      trial.set_external(true);
-      trial.set_last_step(-1);
-    }
-    const v1::TrialState known = trial.state();
-    trial.set_trial_id(s.getColumn(0).getInt64());
-    trial.set_study_id(s.getColumn(1).getInt64());
-    trial.set_number(s.getColumn(2).getInt64());
-    trial.set_state(ParseTrialState(s.getColumn(3).getString()));
-    if (trial.state() != known && known == v1::TRIAL_STATE_WAITING) {
-      trial.set_external(true);  // Another program has taken it.
-      trial.clear_params();      // Its rows have them.
-    }
-    trial.clear_start_time();
-    trial.clear_end_time();
-    if (!s.getColumn(4).isNull()) {
-      ParseDateTime(s.getColumn(4).getString(), trial.mutable_start_time());
-    }
-    if (!s.getColumn(5).isNull()) {
-      ParseDateTime(s.getColumn(5).getString(), trial.mutable_end_time());
+    if (!ReadTrial(s, &trial)) {
+      if (ids.empty()) {
+        throw std::runtime_error(absl::StrCat("trial ", trial.trial_id(), " has the unknown state ",
+                                              s.getColumn(3).getString()));
+      }
+      LeftOut(trial, "all of it", "its state does not exist");
+      out->trials.pop_back();
+      continue;
     }
     index[trial.trial_id()] = out->trials.size() - 1;
     out->last_trial_id = std::max(out->last_trial_id, trial.trial_id());
   }
-  LoadTrialValues(c, out, index);
+  LoadTrialValues(c, out, index, ids);
 }
+
+namespace {
 
 void LoadAttempts(Connection& c, core::Snapshot* out) {
   SQLite::Statement& a = c.Prepare(
@@ -236,8 +269,8 @@ void LoadOwnTables(Connection& c, core::Snapshot* out) {
 
 core::Snapshot LoadSnapshot(Connection& c) {
   core::Snapshot out;
-  LoadStudies(c, &out);
-  LoadTrials(c, &out);
+  LoadStudies(c, &out, "");
+  LoadTrials(c, &out, "");
   LoadOwnTables(c, &out);
   return out;
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "server/storage/foreign.h"
 
 namespace vlm::storage {
 namespace {
@@ -109,14 +110,7 @@ absl::Status CheckOwner(Connection& c, const std::string& path) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, " is a database of another program; name another --data directory"));
   }
-  SQLite::Statement& s = c.Prepare("SELECT version_num FROM alembic_version");
-  const std::string revision = s.executeStep() ? s.getColumn(0).getString() : "none";
-  s.reset();
-  if (revision != kAlembicHead) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, " has Optuna's schema ", revision, ", not ", kAlembicHead,
-                     "; run `optuna storage upgrade` on it, or update vlmctl"));
-  }
+  RETURN_IF_ERROR(CheckRevision(c, path));
   if (HasTable(c, "vlm_meta")) {
     const int64_t version = Scalar(c, "SELECT value FROM vlm_meta WHERE key = 'schema'");
     if (version > kSchemaVersion) {
@@ -128,7 +122,26 @@ absl::Status CheckOwner(Connection& c, const std::string& path) {
   return absl::OkStatus();
 }
 
+void BackUp(Connection& c, const std::string& path, int64_t migration) {
+  const std::string backup = absl::StrCat(path, ".before-migration-", migration);
+  std::filesystem::remove(backup);
+  SQLite::Statement& vacuum = c.Prepare("VACUUM INTO ?");
+  vacuum.bind(1, backup);
+  vacuum.exec();
+  VLM_LOG_INFO("backed the study file up before its migration", {{"backup", backup}});
+}
+
 }  // namespace
+
+absl::Status CheckRevision(Connection& c, const std::string& path) {
+  SQLite::Statement& s = c.Prepare("SELECT version_num FROM alembic_version");
+  const std::string revision = s.executeStep() ? s.getColumn(0).getString() : "none";
+  s.reset();
+  if (revision == kAlembicHead) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " has Optuna's schema ", revision, ", not ", kAlembicHead,
+                   "; run `optuna storage upgrade` on it, or update vlmctl"));
+}
 
 absl::Status Migrate(Connection& c, const std::string& path) {
   absl::Status owner;
@@ -150,21 +163,17 @@ absl::Status Migrate(Connection& c, const std::string& path) {
       c.Execute(kOptunaTables);
       transaction.commit();
     }
-    if (version < 1) {
-      if (tables > 0) {
-        const std::string backup = absl::StrCat(path, ".before-migration-1");
-        std::filesystem::remove(backup);
-        SQLite::Statement& vacuum = c.Prepare("VACUUM INTO ?");
-        vacuum.bind(1, backup);
-        vacuum.exec();
-        VLM_LOG_INFO("backed the study file up before its migration", {{"backup", backup}});
-      }
-      SQLite::Transaction transaction(c.database());
-      c.Execute(kMigration1);
-      transaction.commit();
-      // The file itself is a database from its first moment on, not only together with its log.
-      c.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
-    }
+    // An upgrade of Optuna's schema drops triggers.
+    if (version == kSchemaVersion) return MakeChangeTriggers(c);
+    if (tables > 0) BackUp(c, path, version + 1);
+    SQLite::Transaction transaction(c.database());
+    if (version < 1) c.Execute(kMigration1);
+    MakeChangeTriggers(c);
+    c.Execute(
+        absl::StrCat("UPDATE vlm_meta SET value = ", kSchemaVersion, " WHERE key = 'schema'"));
+    transaction.commit();
+    // The file itself is a database from its first moment on, not only together with its log.
+    c.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
   });
 }
 

@@ -174,7 +174,7 @@ v1::TrialState ParseTrialState(const std::string& text) {
       return static_cast<v1::TrialState>(state);
     }
   }
-  throw std::runtime_error("unknown trial state " + text);
+  return v1::TRIAL_STATE_UNSPECIFIED;
 }
 
 std::string DateTime(const google::protobuf::Timestamp& time) {

@@ -20,7 +20,7 @@ void WriteIntermediateValue(Connection& c, const core::PutIntermediateValue& val
 
 // Text forms.
 const char* TrialStateText(v1::TrialState state);
-v1::TrialState ParseTrialState(const std::string& text);
+v1::TrialState ParseTrialState(const std::string& text);  // UNSPECIFIED: none of them.
 // "YYYY-MM-DD HH:MM:SS.ffffff" in UTC, as Optuna 5 stores it.
 std::string DateTime(const google::protobuf::Timestamp& time);
 bool ParseDateTime(const std::string& text, google::protobuf::Timestamp* out);

@@ -8,13 +8,16 @@
 #include "server/storage/apply.h"
 #include "server/storage/connection.h"
 #include "server/storage/store.h"
+#include "server/storage/write_lock.h"
 
 namespace vlm::storage {
 
 struct Store::Parts {
   std::string path;
+  WriteLock lock;                      // Before the connections: it must outlive them.
   std::unique_ptr<Connection> writer;  // Of the committing thread.
   IdMarks marks;
+  int64_t seen_version = 0;  // Data version up to which changes of other programs were taken.
   Mutex read_mutex;
   std::unique_ptr<Connection> reader ABSL_GUARDED_BY(read_mutex);
 };

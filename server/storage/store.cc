@@ -1,10 +1,12 @@
 #include "server/storage/store.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/clock.h"
 #include "common/status.h"
+#include "server/storage/foreign.h"
 #include "server/storage/load.h"
 #include "server/storage/migrations.h"
 #include "server/storage/parts.h"
@@ -44,7 +46,7 @@ absl::flat_hash_map<int64_t, const core::Mutation*> LastSamplerStates(
 }  // namespace
 
 Store::Store() : parts_(std::make_unique<Parts>()) {}
-Store::~Store() = default;
+Store::~Store() { parts_->lock.LetGo(); }
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   std::unique_ptr<Store> store(new Store);
@@ -55,6 +57,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   RETURN_IF_ERROR(Guard(path, [&] {
     // Many small transactions: checkpoint the log in larger steps.
     store->parts_->writer->Execute("PRAGMA wal_autocheckpoint = 2000");
+    SwitchTriggersOff(*store->parts_->writer);
+    store->parts_->lock.Install(store->parts_->writer->database().getHandle(), path);
     MutexLock lock(store->parts_->read_mutex);
     store->parts_->reader = std::make_unique<Connection>(path, false);
   }));
@@ -64,13 +68,55 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
 absl::StatusOr<core::Snapshot> Store::Load() {
   core::Snapshot snapshot;
   RETURN_IF_ERROR(Guard(parts_->path, [&] {
-    DropOldRows(*parts_->writer);
-    snapshot = LoadSnapshot(*parts_->writer);
+    Connection& c = *parts_->writer;
+    SQLite::Transaction transaction(c.database(), SQLite::TransactionBehavior::IMMEDIATE);
+    DropOldRows(c);
+    DropOrphans(c);
+    ForgetChanges(c);
+    snapshot = LoadSnapshot(c);
+    parts_->seen_version = DataVersion(c);
+    transaction.commit();
   }));
   parts_->marks = {snapshot.last_study_id, snapshot.last_trial_id, snapshot.last_attempt_id,
                    snapshot.last_event_sequence};
   return snapshot;
 }
+
+absl::StatusOr<core::ForeignRows> Store::TakeLock() {
+  core::ForeignRows rows;
+  absl::Status revision;
+  const absl::Status taken = Guard(parts_->path, [&] {
+    Connection& c = *parts_->writer;
+    parts_->lock.Keep();
+    SQLite::Transaction transaction(c.database(), SQLite::TransactionBehavior::IMMEDIATE);
+    const int64_t version = DataVersion(c);
+    if (version == parts_->seen_version) return;
+    revision = CheckRevision(c, parts_->path);
+    if (!revision.ok()) return;
+    rows = TakeForeignRows(c);
+    IdMarks marks = parts_->marks;
+    for (const auto& row : rows.studies) marks.study = std::max(marks.study, row.study.study_id());
+    for (const auto& trial : rows.trials) marks.trial = std::max(marks.trial, trial.trial_id());
+    if (!(marks == parts_->marks)) WriteMarks(c, marks);
+    transaction.commit();
+    parts_->marks = marks;
+    parts_->seen_version = version;
+  });
+  if (taken.ok() && revision.ok()) return rows;
+  parts_->lock.LetGo();
+  return taken.ok() ? revision : taken;
+}
+
+void Store::LetGo() { parts_->lock.LetGo(); }
+
+bool Store::HasForeignRows() {
+  bool changed = false;
+  const absl::Status looked =
+      Guard(parts_->path, [&] { changed = DataVersion(*parts_->writer) != parts_->seen_version; });
+  return looked.ok() && changed;
+}
+
+bool Store::HasCompany() { return parts_->lock.HasCompany(); }
 
 absl::Status Store::Commit(const std::vector<const core::Batch*>& batches) {
   IdMarks marks = parts_->marks;

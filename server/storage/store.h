@@ -3,7 +3,7 @@
 //
 // Errors: FAILED_PRECONDITION (another program's file, a newer version of ours),
 // RESOURCE_EXHAUSTED (disk full), DATA_LOSS (damaged), UNAVAILABLE (locked by another process for
-// too long), INTERNAL. Threading: Commit from one thread; reads from any.
+// too long), INTERNAL. Threading: Commit and the lock from one thread at a time; reads from any.
 #pragma once
 
 #include <memory>
@@ -25,6 +25,16 @@ class Store {
 
   // Everything the heart keeps in memory. Call once, before the first Commit.
   absl::StatusOr<core::Snapshot> Load();
+
+  // Takes the file's write lock, keeps it over commits until LetGo, and says what other programs
+  // have written since the last look. What is decided while it is kept is decided in the knowledge
+  // of everything in the file. FAILED_PRECONDITION: Optuna's schema was upgraded meanwhile.
+  absl::StatusOr<core::ForeignRows> TakeLock();
+  void LetGo();
+  // Whether another program has written since the last look. Cheap.
+  bool HasForeignRows();
+  // Whether another process has the file open and may want to write.
+  bool HasCompany();
 
   // All batches in one transaction, synced to disk before it returns. On an error nothing of them
   // is stored.

@@ -3,12 +3,14 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 
 import optuna
 
 BIN = pathlib.Path(os.environ["VLM_BIN_DIR"])
+PYTHON_BIN = pathlib.Path(sys.executable).parent
 TEST_BIN = pathlib.Path(os.environ["VLM_TEST_BIN_DIR"])
 
 

@@ -107,6 +107,8 @@ constexpr Key kKeys[] = {
     {"study.sampler.crossover_prob", "sampler.crossover_prob", "0.9", 0, 1},
     {"study.sampler.swapping_prob", "sampler.swapping_prob", "0.5", 0, 1},
     {"study.sampler.mutation_prob", "sampler.mutation_prob", "", 0, 1, false, false, true},
+    {"study.sampler.sigma0", "sampler.sigma0", "0", 0, 1},
+    {"study.sampler.separable", "sampler.separable", "false"},
     {"study.sampler.max_above", "sampler.max_above", "2000", 0, 10'000'000},
     // Which pruner takes which of these, and their defaults: pruner.cc.
     {"study.pruner.name", "pruner.name", ""},

@@ -333,6 +333,10 @@ void Reader::Finish() {
   spec.mutable_train()->set_metric(spec.metric());
   CheckModel();
   CheckResources();
+  // CMA-ES needs one trial to know the keys; random ones are no use to it.
+  if (spec.sampler().name() == "cmaes" && seen_.count("study.sampler.n_startup_trials") == 0) {
+    spec.mutable_sampler()->set_n_startup_trials(1);
+  }
   CheckSampler();
   std::string* input = spec.mutable_train()->mutable_input_path();
   if (!input->empty() && !absl::StartsWith(*input, "/") && !file_.empty()) {

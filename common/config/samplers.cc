@@ -24,6 +24,7 @@ const std::vector<SamplerOptions>& Samplers() {
       {"grid", {"fixed"}},
       {"brute_force", {"fixed"}},
       {"nsga2", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
+      {"cmaes", {"n_startup_trials", "population_size", "sigma0", "separable", "fixed"}},
       {"qmc", {"qmc_type", "scramble", "fixed"}},
   };
   return samplers;
@@ -77,6 +78,10 @@ void Reader::CheckSampler() {
     if (KeyIsUsed(name, result_->spec)) continue;
     IssueAt(mark, name, absl::StrCat("is not used by the sampler ", sampler.name()),
             absl::StrCat("remove it; that sampler takes ", absl::StrJoin(*options, ", ")));
+  }
+  if (sampler.name() == "cmaes" && result_->spec.directions_size() > 1) {
+    IssueAt(seen_["study.sampler"], "study.sampler.name", "cmaes takes one objective",
+            "use tpe or nsga2 for several");
   }
   CheckFiniteSpace();
   CheckFixed();

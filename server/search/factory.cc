@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "server/search/brute_force_sampler.h"
+#include "server/search/cmaes_sampler.h"
 #include "server/search/grid_sampler.h"
 #include "server/search/nsga2_sampler.h"
 #include "server/search/partial_fixed_sampler.h"
@@ -18,13 +19,17 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeBase(const v1::SamplerConfig& confi
   if (config.name() == "nsga2") {
     return std::make_unique<Nsga2Sampler>(Nsga2OptionsOf(config), seed);
   }
+  if (config.name() == "cmaes") {
+    return std::make_unique<CmaesSampler>(CmaesOptionsOf(config), seed);
+  }
   if (config.name() == "grid") return std::make_unique<GridSampler>(seed);
   if (config.name() == "brute_force") return std::make_unique<BruteForceSampler>(seed);
   if (config.name().empty() || config.name() == "tpe") {
     return std::make_unique<TpeSampler>(TpeOptionsOf(config), seed);
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "no sampler \"", config.name(), "\"; known: tpe, random, grid, brute_force, qmc, nsga2"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("no sampler \"", config.name(),
+                   "\"; known: tpe, random, grid, brute_force, qmc, nsga2, cmaes"));
 }
 
 }  // namespace

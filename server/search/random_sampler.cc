@@ -62,6 +62,11 @@ double AtQuantile(const v1::Distribution& distribution, double place) {
   return FromScale(distribution, low + (high - low) * place);
 }
 
+double QuantileOf(const v1::Distribution& distribution, double value) {
+  const auto [low, high] = ScaledEnds(distribution);
+  return low == high ? 0.5 : (ToScale(distribution, value) - low) / (high - low);
+}
+
 double SampleUniform(const v1::Distribution& distribution, RandomSource& random) {
   if (!distribution.has_categorical_distribution()) {
     return AtQuantile(distribution, random.Double());

@@ -18,6 +18,9 @@ double AtQuantile(const v1::Distribution& distribution, double place);
 double ToScale(const v1::Distribution& distribution, double value);
 double FromScale(const v1::Distribution& distribution, double scaled);
 
+// The place in [0, 1] of a number in its range: what AtQuantile takes.
+double QuantileOf(const v1::Distribution& distribution, double value);
+
 class RandomSampler final : public Sampler {
  public:
   explicit RandomSampler(uint32_t seed) : random_(seed) {}

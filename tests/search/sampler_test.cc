@@ -106,7 +106,8 @@ TEST_P(SamplerTest, InfiniteValuesDoNotStopIt) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SamplerTest, ::testing::Values("random", "tpe", "qmc", "nsga2"));
+INSTANTIATE_TEST_SUITE_P(All, SamplerTest,
+                         ::testing::Values("random", "tpe", "qmc", "nsga2", "cmaes"));
 
 TEST(SpaceTest, AnUnknownSamplerIsNamedWithTheKnownOnes) {
   v1::SamplerConfig config;

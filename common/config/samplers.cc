@@ -24,6 +24,7 @@ const std::vector<SamplerOptions>& Samplers() {
       {"grid", {"fixed"}},
       {"brute_force", {"fixed"}},
       {"nsga2", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
+      {"nsga3", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
       {"cmaes", {"n_startup_trials", "population_size", "sigma0", "separable", "fixed"}},
       {"qmc", {"qmc_type", "scramble", "fixed"}},
   };

@@ -16,7 +16,7 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeBase(const v1::SamplerConfig& confi
   if (config.name() == "qmc") {
     return std::make_unique<QmcSampler>(config.qmc_type() == "halton", config.scramble(), seed);
   }
-  if (config.name() == "nsga2") {
+  if (config.name() == "nsga2" || config.name() == "nsga3") {
     return std::make_unique<Nsga2Sampler>(Nsga2OptionsOf(config), seed);
   }
   if (config.name() == "cmaes") {
@@ -29,7 +29,7 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeBase(const v1::SamplerConfig& confi
   }
   return absl::InvalidArgumentError(
       absl::StrCat("no sampler \"", config.name(),
-                   "\"; known: tpe, random, grid, brute_force, qmc, nsga2, cmaes"));
+                   "\"; known: tpe, random, grid, brute_force, qmc, nsga2, nsga3, cmaes"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "server/search/niching.h"
 #include "server/search/population.h"
 
 namespace vlm::search {
@@ -29,6 +30,7 @@ Nsga2Options Nsga2OptionsOf(const v1::SamplerConfig& config) {
   if (config.population_size() > 0) {
     options.population_size = static_cast<size_t>(std::max<int64_t>(2, config.population_size()));
   }
+  options.niches = config.name() == "nsga3";
   options.crossover_prob = config.crossover_prob();
   options.swapping_prob = config.swapping_prob();
   if (config.has_mutation_prob()) options.mutation_prob = config.mutation_prob();
@@ -59,15 +61,28 @@ Nsga2Sampler::Numbers Nsga2Sampler::Population(const StudyView& study, int64_t g
   return numbers;
 }
 
-Nsga2Sampler::Numbers Nsga2Sampler::Elite(const StudyView& study, const Numbers& population) const {
+Nsga2Sampler::Numbers Nsga2Sampler::Elite(const StudyView& study, const Numbers& population) {
   std::vector<const TrialView*> trials;
   for (int64_t number : population) trials.push_back(&TrialOf(study, number));
   Numbers elite;
   for (std::vector<const TrialView*>& rank : RankPopulation(trials, study.directions)) {
     const size_t room = options_.population_size - elite.size();
-    if (rank.size() >= room) SortByCrowding(rank);
-    for (size_t i = 0; i < std::min(room, rank.size()); ++i) elite.push_back(rank[i]->number);
-    if (elite.size() == options_.population_size) break;
+    if (rank.size() < room) {
+      for (const TrialView* trial : rank) elite.push_back(trial->number);
+      continue;
+    }
+    if (options_.niches) {
+      LossRows rows;
+      for (int64_t number : elite) rows.push_back(TrialOf(study, number).values);
+      for (const TrialView* trial : rank) rows.push_back(trial->values);
+      for (size_t i : SelectByNiches(std::move(rows), elite.size(), room, random_)) {
+        elite.push_back(rank[i]->number);
+      }
+    } else {
+      SortByCrowding(rank);
+      for (size_t i = 0; i < room; ++i) elite.push_back(rank[i]->number);
+    }
+    break;
   }
   return elite;
 }

@@ -1,6 +1,7 @@
-// NSGA-II with the draws of Optuna 5 (optuna/samplers/nsgaii): a generation is bred from the elite
-// of the one before by uniform crossover; keys that mutate are drawn anew. Any number of
-// objectives, constraints by constrained domination. Equal seeds give Optuna's values.
+// NSGA-II and NSGA-III with the draws of Optuna 5 (optuna/samplers/nsgaii, _nsgaiii): a generation
+// is bred from the elite of the one before by uniform crossover; keys that mutate are drawn anew.
+// Any number of objectives, constraints by constrained domination. Equal seeds give Optuna's
+// values.
 #pragma once
 
 #include <map>
@@ -16,6 +17,7 @@ struct Nsga2Options {
   double crossover_prob = 0.9;
   double swapping_prob = 0.5;
   std::optional<double> mutation_prob;  // Unset: 1 / number of names.
+  bool niches = false;                  // NSGA-III: reference lines in the place of crowding.
 };
 Nsga2Options Nsga2OptionsOf(const v1::SamplerConfig& config);
 
@@ -42,7 +44,7 @@ class Nsga2Sampler final : public Sampler {
   Numbers Population(const StudyView& study, int64_t generation) const;
   // In order of rank and crowding the first time, by number later, as Optuna's cache has it.
   Numbers Parents(const StudyView& study, int64_t generation);
-  Numbers Elite(const StudyView& study, const Numbers& population) const;
+  Numbers Elite(const StudyView& study, const Numbers& population);
   int64_t Tournament(const StudyView& study, const Numbers& parents, bool constrained);
   InternalParams Cross(const StudyView& study, const Numbers& parents, const Space& space);
 

@@ -177,6 +177,12 @@ def main():
         constraints=1)
     run("nsga2", nsga2(seed=4), "floats", 300, 4, objectives=3)
     run("nsga2", nsga2(seed=5, population_size=10), "default", 200, 5, population_size=10)
+    nsga3 = optuna.samplers.NSGAIIISampler
+    run("nsga3", nsga3(seed=1, population_size=10), "mixed", 300, 1, population_size=10, objectives=2)
+    run("nsga3", nsga3(seed=2, population_size=12), "floats", 300, 2, population_size=12, objectives=3,
+        batch=6)
+    run("nsga3", nsga3(seed=3, population_size=8), "ints", 200, 3, population_size=8, objectives=2,
+        constraints=1)
     # One objective: jointly and name by name, one after another and in batches.
     tpe("default", 300, 0)
     tpe("mixed", 600, 42)

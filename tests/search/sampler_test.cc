@@ -107,7 +107,7 @@ TEST_P(SamplerTest, InfiniteValuesDoNotStopIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SamplerTest,
-                         ::testing::Values("random", "tpe", "qmc", "nsga2", "cmaes"));
+                         ::testing::Values("random", "tpe", "qmc", "nsga2", "nsga3", "cmaes"));
 
 TEST(SpaceTest, AnUnknownSamplerIsNamedWithTheKnownOnes) {
   v1::SamplerConfig config;

@@ -24,11 +24,14 @@ class Coordinator:
         self.process = None
         self.start()
 
+    def command(self):
+        return [BIN / "vlm-coordinator", "--data", self.dir.name + "/data", "--listen",
+                f"127.0.0.1:{self.port}"]
+
     def start(self):
         """Again on the same port after stop() or kill()."""
-        self.process = subprocess.Popen(
-            [BIN / "vlm-coordinator", "--data", self.dir.name + "/data", "--listen",
-             f"127.0.0.1:{self.port}"], stdout=subprocess.PIPE, text=True, env=self.environment)
+        self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, text=True,
+                                        env=self.environment)
         line = self.process.stdout.readline()
         assert line.startswith("listening on "), line
         self.address = line.split()[-1]

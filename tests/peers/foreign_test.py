@@ -164,6 +164,31 @@ def test_what_they_do_while_we_are_away_is_there_afterwards(coordinator):
     assert "lost" not in coordinator.vlmctl("study", "list")
 
 
+def test_a_file_that_stays_locked_is_named_with_the_remedy(coordinator):
+    coordinator.stop()
+    with contextlib.closing(sqlite3.connect(coordinator.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = subprocess.run(coordinator.command(), text=True, capture_output=True, timeout=60)
+        other.execute("ROLLBACK")
+    coordinator.start()
+    assert done.returncode == 1
+    assert coordinator.file in done.stderr
+    assert "another program holds its lock" in done.stderr
+
+
+def test_an_upgrade_of_the_schema_under_us_ends_us_before_we_write(coordinator):
+    def revision(name):
+        with contextlib.closing(sqlite3.connect(coordinator.file)) as file, file:
+            file.execute("UPDATE alembic_version SET version_num = ?", (name,))
+
+    revision("v9.0.0.a")
+    within(2, lambda: coordinator.process.poll() is not None)
+    coordinator.process.stdout.close()
+    revision("v3.2.0.a")
+    coordinator.start()
+    assert "kept" in coordinator.vlmctl("study", "list")
+
+
 def test_command_line_of_optuna_on_the_file(coordinator, proxy):
     study = optuna.create_study(storage=proxy, study_name="cli")
     study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)

@@ -16,7 +16,10 @@ std::string BestText(const v1::Study& study, const v1::Trial& trial) {
   std::string out = absl::StrCat("Trial        ", name, "/", trial.number(), "\n");
   for (int i = 0; i < trial.values_size(); ++i) {
     absl::StrAppend(&out, "Value        ", HumanNumber(trial.values(i)), " (",
-                    study.metric().empty() ? "objective" : Sanitize(study.metric()), ")\n");
+                    i < study.metrics_size() ? Sanitize(study.metrics(i))
+                    : study.metric().empty() ? "objective"
+                                             : Sanitize(study.metric()),
+                    ")\n");
   }
   for (const v1::Param& param : trial.params()) {
     absl::StrAppend(&out, &param == &trial.params(0) ? "Parameters   " : "             ",
@@ -72,6 +75,8 @@ absl::StatusOr<v1::StudySpec> SpecOf(const v1::StudySpec& study, const v1::Trial
   RETURN_IF_ERROR(config::ApplyParams(trial.params(), spec.mutable_train()));
   spec.set_hyperparameter_tuning(false);
   spec.clear_search_space();
+  spec.clear_enqueue();
+  spec.clear_seed_from();
   spec.clear_name();
   return spec;
 }

@@ -206,9 +206,14 @@ void PrintStudy(Session& session, const v1::Study& study) {
 
 void Announce(Session& session, const v1::SubmitResponse& response, bool dry_run) {
   const v1::Study& study = response.study();
-  const std::string plan =
-      absl::StrCat(study.n_trials(), study.n_trials() == 1 ? " trial" : " trials", ", ",
-                   response.spec().search_space_size(), " searched keys");
+  std::string plan = absl::StrCat(study.n_trials(), study.n_trials() == 1 ? " trial" : " trials",
+                                  ", ", response.spec().search_space_size(), " searched keys");
+  if (!response.existed()) {
+    const int64_t copied = study.counts().complete() + study.counts().pruned();
+    if (study.counts().waiting() > 0)
+      absl::StrAppend(&plan, ", ", study.counts().waiting(), " enqueued");
+    if (copied > 0) absl::StrAppend(&plan, ", ", copied, " copied");
+  }
   session.Note(absl::StrCat(dry_run ? "would create study " : "study ", study.name(), " ",
                             dry_run              ? ""
                             : response.existed() ? "exists already "

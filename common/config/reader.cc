@@ -50,7 +50,8 @@ void Reader::UnknownKey(const std::string& name, const YAML::Node& where) {
   std::vector<std::string> names = Sections();
   for (const Key& key : Keys()) names.emplace_back(key.name);
   names.insert(names.end(), {"study.sampler", "study.sampler.fixed", "study.pruner",
-                             "study.search_space", "optimizer.betas"});
+                             "study.search_space", "study.objectives", "study.constraints",
+                             "study.enqueue", "study.seed_from", "optimizer.betas"});
   std::string near = Nearest(name, names);
   if (near.empty()) {
     // A key in the wrong section is found by its last part.
@@ -116,6 +117,13 @@ void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAM
   if (name == "study.search_space" || name == "search_space") return ReadSearchSpace(value);
   if (name == "study.direction" || name == "study.directions") return ReadDirections(value);
   if (name == "study.sampler.fixed") return ReadFixed(value);
+  if (name == "study.objectives") return ReadObjectives(value);
+  if (name == "study.constraints") return ReadConstraints(value);
+  if (name == "study.seed_from") return ReadSeedFrom(value);
+  if (name == "study.enqueue") {
+    enqueue_ = value;
+    return;
+  }
   if (name == "optimizer.betas") return ReadBetas(value);
   const Key* key = FindKey(name);
   if (key == nullptr) return UnknownKey(name, key_node);
@@ -184,7 +192,8 @@ void Reader::ReadDirections(const YAML::Node& value) {
     }
   }
   if (items.size() > 1) {
-    Issue(value, "study.direction", "the built-in trainer has one objective", "give one direction");
+    Issue(value, "study.direction", "several directions do not say of what",
+          "give study.objectives, a list of {metric: ..., direction: ...}");
   }
 }
 
@@ -214,6 +223,27 @@ void Reader::ReadOverride(const std::string& text) {
   in_override_ = false;
 }
 
+bool Reader::Possible(const std::string& a, int64_t value_a, const std::string& b,
+                      int64_t value_b) const {
+  const auto agrees = [this](const std::string& name, int64_t value, const std::string& parent,
+                             int64_t parent_value) {
+    for (const v1::SearchParam& param : result_->spec.search_space()) {
+      if (param.name() != name || param.when_size() != 1 || param.when(0).name() != parent)
+        continue;
+      const auto& wanted = param.when(0).values();
+      const bool holds = std::any_of(wanted.begin(), wanted.end(),
+                                     [&](const auto& v) { return v.int_value() == parent_value; });
+      v1::ParamValue searched;
+      searched.set_int_value(value);
+      if (holds) return Contains(param.distribution(), searched);
+      const Key& key = *FindKey(name);
+      return GetAsText(key, result_->spec) == absl::StrCat(value);
+    }
+    return true;
+  };
+  return agrees(a, value_a, b, value_b) && agrees(b, value_b, a, value_a);
+}
+
 std::vector<int64_t> Reader::PossibleInts(const std::string& name, int64_t fixed) const {
   for (const v1::SearchParam& param : result_->spec.search_space()) {
     if (param.name() != name) continue;
@@ -229,6 +259,7 @@ std::vector<int64_t> Reader::PossibleInts(const std::string& name, int64_t fixed
         values.push_back(v);
       }
     }
+    if (param.when_size() > 0) values.push_back(fixed);
     return values;
   }
   return {fixed};
@@ -240,6 +271,7 @@ void Reader::CheckModel() {
   for (int64_t heads : PossibleInts("num_head", train.num_head())) {
     for (int64_t width : PossibleInts("n_embd", train.n_embd())) {
       if (heads > 0 && width % heads == 0) continue;
+      if (!Possible("num_head", heads, "n_embd", width)) continue;
       IssueAt(at("n_embd"), "n_embd",
               absl::StrCat("n_embd ", width, " is not a multiple of num_head ", heads),
               absl::StrCat("use ", (width / heads + 1) * heads));
@@ -248,6 +280,7 @@ void Reader::CheckModel() {
   for (int64_t heads : PossibleInts("num_head", train.num_head())) {
     for (int64_t width : PossibleInts("image_embed_dim", train.image_embed_dim())) {
       if (heads > 0 && width % heads == 0) continue;
+      if (!Possible("num_head", heads, "image_embed_dim", width)) continue;
       IssueAt(at("image_embed_dim"), "image_embed_dim",
               absl::StrCat("image_embed_dim ", width, " is not a multiple of num_head ", heads),
               absl::StrCat("use ", (width / heads + 1) * heads));
@@ -256,6 +289,7 @@ void Reader::CheckModel() {
   for (int64_t image : PossibleInts("img_size", train.img_size())) {
     for (int64_t patch : PossibleInts("patch_size", train.patch_size())) {
       if (patch > 0 && image % patch == 0) continue;
+      if (!Possible("img_size", image, "patch_size", patch)) continue;
       IssueAt(at("img_size"), "img_size",
               absl::StrCat("img_size ", image, " is not a multiple of patch_size ", patch),
               absl::StrCat("use ", (image / patch + 1) * patch));
@@ -328,6 +362,8 @@ void Reader::Finish() {
     spec.clear_search_space();
     spec.set_n_trials(1);
   }
+  FinishObjectives();
+  FinishEnqueue();
   FinishPruner();
   spec.mutable_train()->set_seed(spec.seed());
   spec.mutable_train()->set_metric(spec.metric());

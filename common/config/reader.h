@@ -47,9 +47,34 @@ class Reader {
   Mark PlaceOf(const std::string& key) const;
   void UnknownKey(const std::string& name, const YAML::Node& where);
 
+  // conditions.cc
+  bool ReadValue(const std::string& key, const v1::SearchParam& param, const YAML::Node& value,
+                 v1::ParamValue* out);
+  void ReadCondition(const std::string& key, const YAML::Node& item_key, const YAML::Node& value,
+                     v1::SearchParam* param);
+  void ReadConditions(const std::map<std::string, YAML::Node>& whens);
+  void OrderSpace(const std::map<std::string, YAML::Node>& whens);
+
+  // objectives.cc
+  std::vector<YAML::Node> ReadList(const std::string& key, const YAML::Node& value,
+                                   const std::vector<std::string>& known,
+                                   const std::string& example);
+  void CheckNames(const std::string& key, const YAML::Node& map,
+                  const std::vector<std::string>& known);
+  std::string ReadMetric(const std::string& key, const YAML::Node& item);
+  void ReadObjectives(const YAML::Node& value);
+  void ReadConstraints(const YAML::Node& value);
+  void ReadSeedFrom(const YAML::Node& value);
+  std::string Absolute(const std::string& path) const;
+  void FinishObjectives();
+  void FinishEnqueue();
+  void EnqueueOne(const YAML::Node& item, v1::FixedParams* fixed);
+
   // search_space.cc
   void ReadSearchSpace(const YAML::Node& value);
   void ReadSearchParam(const std::string& name, const YAML::Node& value);
+  bool ReadFixedValue(const std::string& key, const Key& target, const YAML::Node& value,
+                      v1::Distribution* out);
   bool ReadDistribution(const std::string& key, const Key& target, const YAML::Node& value,
                         v1::Distribution* out);
   bool ReadChoices(const std::string& key, const Key& target, const YAML::Node& value,
@@ -57,6 +82,8 @@ class Reader {
   void DefaultSearchSpace();
   // The values that `name` can take: the searched choices, or the fixed one.
   std::vector<int64_t> PossibleInts(const std::string& name, int64_t fixed) const;
+  // Whether both can hold in one trial, as far as the two's own conditions say.
+  bool Possible(const std::string& a, int64_t value_a, const std::string& b, int64_t value_b) const;
   // pruner.cc
   void FinishPruner();
   void CheckPruner();
@@ -74,7 +101,15 @@ class Reader {
   bool strict_;
   bool in_override_ = false;
   std::map<std::string, Mark> seen_;
+  YAML::Node enqueue_;
   std::set<std::string> overridden_;  // Keys of `seen_` that an override gave.
 };
+
+// A value in the type of the key that it is for. REQUIRES: SetFromText took the text.
+v1::ParamValue ValueFor(const google::protobuf::FieldDescriptor& field, const std::string& text);
+// Whether a range holds a value of its key's type.
+bool Contains(const v1::Distribution& distribution, const v1::ParamValue& value);
+// False if a value in `fixed` contradicts a condition of the parameter.
+bool ConditionsMayHold(const v1::SearchParam& param, const v1::FixedParams& fixed);
 
 }  // namespace vlm::config

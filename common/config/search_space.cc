@@ -51,6 +51,7 @@ void Reader::ReadSearchSpace(const YAML::Node& value) {
   result_->spec.clear_search_space();
   seen_["study.search_space"] = MarkOf(value);
   std::map<std::string, int> lines;
+  std::map<std::string, YAML::Node> whens;
   for (const auto& item : value) {
     const std::string name = item.first.IsScalar() ? item.first.Scalar() : "";
     if (const auto it = lines.find(name); it != lines.end()) {
@@ -64,7 +65,9 @@ void Reader::ReadSearchSpace(const YAML::Node& value) {
       continue;
     }
     ReadSearchParam(name, item.second);
+    if (item.second.IsMap() && item.second["when"]) whens[name] = item.second["when"];
   }
+  ReadConditions(whens);
 }
 
 void Reader::ReadSearchParam(const std::string& name, const YAML::Node& value) {
@@ -77,10 +80,40 @@ void Reader::ReadSearchParam(const std::string& name, const YAML::Node& value) {
   }
   v1::SearchParam param;
   param.set_name(name);
-  const bool good = value.IsSequence()
-                        ? ReadChoices(key, target, value, param.mutable_distribution())
-                        : ReadDistribution(key, target, value, param.mutable_distribution());
+  bool good = false;
+  if (value.IsSequence()) {
+    good = ReadChoices(key, target, value, param.mutable_distribution());
+  } else if (value.IsScalar()) {
+    good = ReadFixedValue(key, target, value, param.mutable_distribution());
+  } else {
+    good = ReadDistribution(key, target, value, param.mutable_distribution());
+  }
   if (good) *result_->spec.add_search_space() = std::move(param);
+}
+
+// A range with one value: it stands among the parameters of every trial.
+bool Reader::ReadFixedValue(const std::string& key, const Key& target, const YAML::Node& value,
+                            v1::Distribution* out) {
+  v1::StudySpec scratch;
+  const std::string text = value.IsScalar() ? value.Scalar() : "";
+  const std::string wrong =
+      value.IsScalar() ? SetFromText(target, text, &scratch) : "must be a single value";
+  if (!wrong.empty()) {
+    Issue(value, key, wrong, "");
+    return false;
+  }
+  const v1::ParamValue fixed = ValueFor(*Resolve(target, &scratch).field, text);
+  if (fixed.has_int_value()) {
+    out->mutable_int_distribution()->set_low(fixed.int_value());
+    out->mutable_int_distribution()->set_high(fixed.int_value());
+    out->mutable_int_distribution()->set_step(1);
+  } else if (fixed.has_float_value()) {
+    out->mutable_float_distribution()->set_low(fixed.float_value());
+    out->mutable_float_distribution()->set_high(fixed.float_value());
+  } else {
+    *out->mutable_categorical_distribution()->add_choices() = fixed;
+  }
+  return true;
 }
 
 bool Reader::ReadChoices(const std::string& key, const Key& target, const YAML::Node& value,
@@ -109,20 +142,17 @@ bool Reader::ReadDistribution(const std::string& key, const Key& target, const Y
                               v1::Distribution* out) {
   const size_t before = result_->issues.size();
   if (!value.IsMap()) {
-    Issue(value, key, "must be a map with type, and low and high or choices", "");
+    Issue(value, key, "must be a value, a list of choices, or a map with type, low and high", "");
     return false;
   }
+  CheckNames(key, value, {"type", "low", "high", "step", "log", "choices", "value", "when"});
   std::string type;
-  for (const auto& item : value) {
-    const std::string name = item.first.IsScalar() ? item.first.Scalar() : "";
-    if (name == "type") {
-      type = item.second.IsScalar() ? item.second.Scalar() : "";
-    } else if (name != "low" && name != "high" && name != "step" && name != "log" &&
-               name != "choices") {
-      const std::string near = Nearest(name, {"type", "low", "high", "step", "log", "choices"});
-      Issue(item.first, absl::StrCat(key, ".", name), "unknown key",
-            near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
+  if (value["type"]) type = value["type"].IsScalar() ? value["type"].Scalar() : "?";
+  if (value["value"]) {
+    if (!type.empty() || value["low"] || value["high"] || value["choices"]) {
+      Issue(value["value"], key, "a fixed value has no range", "give value alone, or the range");
     }
+    return ReadFixedValue(key, target, value["value"], out) && result_->issues.size() == before;
   }
   if (type.empty() && value["choices"]) type = "categorical";
   if (type == "categorical") return ReadChoices(key, target, value["choices"], out);

@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "common/config/config.h"
 #include "common/config/keys.h"
 #include "common/config/pruner.h"
@@ -43,6 +44,71 @@ std::string RangeText(const v1::Distribution& distribution) {
   return absl::StrCat("{type: categorical, choices: [", absl::StrJoin(choices, ", "), "]}");
 }
 
+std::string QuotedText(const std::string& text) {
+  return absl::StrCat("'", absl::StrJoin(absl::StrSplit(text, '\''), "''"), "'");
+}
+
+std::string ListText(const google::protobuf::RepeatedPtrField<v1::ParamValue>& values) {
+  std::vector<std::string> texts;
+  for (const v1::ParamValue& value : values) texts.push_back(Quoted(value));
+  return absl::StrCat("[", absl::StrJoin(texts, ", "), "]");
+}
+
+void AppendSpace(const v1::StudySpec& spec, std::string* out) {
+  if (spec.search_space_size() > 0) absl::StrAppend(out, "  search_space:\n");
+  for (const v1::SearchParam& param : spec.search_space()) {
+    std::string range = RangeText(param.distribution());
+    std::vector<std::string> conditions;
+    for (const v1::Condition& condition : param.when()) {
+      conditions.push_back(absl::StrCat(condition.name(), ": ", ListText(condition.values())));
+    }
+    if (!conditions.empty()) {
+      range.pop_back();
+      absl::StrAppend(&range, ", when: {", absl::StrJoin(conditions, ", "), "}}");
+    }
+    absl::StrAppend(out, "    ", param.name(), ": ", range, "\n");
+  }
+}
+
+void AppendGoals(const v1::StudySpec& spec, std::string* out) {
+  if (spec.metrics_size() > 0) absl::StrAppend(out, "  objectives:\n");
+  for (int i = 0; i < spec.metrics_size(); ++i) {
+    const bool maximize = spec.directions(i) == v1::DIRECTION_MAXIMIZE;
+    absl::StrAppend(out, "    - {metric: ", spec.metrics(i),
+                    ", direction: ", maximize ? "maximize" : "minimize", "}\n");
+  }
+  if (spec.constraints_size() > 0) absl::StrAppend(out, "  constraints:\n");
+  for (const v1::MetricConstraint& constraint : spec.constraints()) {
+    absl::StrAppend(out, "    - {name: ", QuotedText(constraint.name()),
+                    ", metric: ", constraint.metric());
+    if (constraint.has_lower()) absl::StrAppendFormat(out, ", lower: %.17g", constraint.lower());
+    if (constraint.has_upper()) absl::StrAppendFormat(out, ", upper: %.17g", constraint.upper());
+    absl::StrAppend(out, "}\n");
+  }
+}
+
+void AppendBeginning(const v1::StudySpec& spec, std::string* out) {
+  if (spec.enqueue_size() > 0) absl::StrAppend(out, "  enqueue:\n");
+  for (const v1::FixedParams& fixed : spec.enqueue()) {
+    std::vector<std::string> values;
+    for (const v1::SearchParam& param : spec.search_space()) {
+      const auto found = fixed.params().find(param.name());
+      if (found == fixed.params().end()) continue;
+      values.push_back(absl::StrCat(param.name(), ": ", Quoted(found->second)));
+    }
+    absl::StrAppend(out, "    - {", absl::StrJoin(values, ", "), "}\n");
+  }
+  if (!spec.has_seed_from()) return;
+  const v1::SeedSource& seed = spec.seed_from();
+  std::vector<std::string> parts;
+  if (!seed.study().empty()) parts.push_back(absl::StrCat("study: ", QuotedText(seed.study())));
+  if (!seed.optuna_db().empty()) {
+    parts.push_back(absl::StrCat("optuna_db: ", QuotedText(seed.optuna_db())));
+  }
+  if (!seed.csv().empty()) parts.push_back(absl::StrCat("csv: ", QuotedText(seed.csv())));
+  absl::StrAppend(out, "  seed_from: {", absl::StrJoin(parts, ", "), "}\n");
+}
+
 }  // namespace
 
 std::string ToYaml(const v1::StudySpec& spec) {
@@ -63,14 +129,15 @@ std::string ToYaml(const v1::StudySpec& spec) {
       absl::StrAppend(&out, std::string(2 * i, ' '), parts[i], ":\n");
       open.push_back(parts[i]);
       // The space stands where the section begins, before its nested maps.
-      if (parts[i] == "study" && spec.search_space_size() > 0) {
-        absl::StrAppend(&out, "  search_space:\n");
-        for (const v1::SearchParam& param : spec.search_space()) {
-          absl::StrAppend(&out, "    ", param.name(), ": ", RangeText(param.distribution()), "\n");
-        }
+      if (parts[i] == "study") {
+        AppendSpace(spec, &out);
+        AppendGoals(spec, &out);
+        AppendBeginning(spec, &out);
       }
     }
     open.resize(parts.size());
+    // Objectives say both.
+    if (spec.metrics_size() > 0 && (name == "study.metric" || name == "study.direction")) continue;
     const std::string indent(2 * parts.size(), ' ');
     if (name == "study.direction") {
       absl::StrAppend(&out, indent, "direction: ",

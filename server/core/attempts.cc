@@ -88,12 +88,7 @@ void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
   StudyRecord& study = StudyOf(trial);
   switch (state) {
     case v1::ATTEMPT_STATE_SUCCEEDED:
-      if (const std::string wrong = WrongValues(study, values); !wrong.empty()) {
-        EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, wrong);
-      } else {
-        EndTrial(trial, v1::TRIAL_STATE_COMPLETE, std::move(values), "");
-      }
-      return;
+      return EndSucceeded(study, trial, std::move(values));
     case v1::ATTEMPT_STATE_PRUNED:
       return EndTrial(trial, v1::TRIAL_STATE_PRUNED, LastValue(trial), reason);
     case v1::ATTEMPT_STATE_STOPPED:
@@ -106,6 +101,17 @@ void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
     default:
       return AfterFailure(study, trial, attempt);
   }
+}
+
+void Core::EndSucceeded(StudyRecord& study, TrialRecord& trial, std::vector<double> values) {
+  auto final_values = FinalValues(study, trial, std::move(values));
+  if (!final_values.ok()) {
+    return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, std::string(final_values.status().message()));
+  }
+  if (const std::string wrong = WrongValues(study, *final_values); !wrong.empty()) {
+    return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, wrong);
+  }
+  EndTrial(trial, v1::TRIAL_STATE_COMPLETE, *std::move(final_values), "");
 }
 
 void Core::AfterFailure(StudyRecord& study, TrialRecord& trial, const AttemptRecord& attempt) {

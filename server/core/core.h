@@ -2,11 +2,13 @@
 // does no I/O and never reads a clock; the same inputs in the same order give the same outputs.
 // Rooms: studies.cc and trials.cc (requests of people), fleet.cc (workers), scheduler.cc
 // (placement), attempts.cc (ends and retries), reports.cc (what trainers say), search_flow.cc
-// (questions to samplers), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and
-// optuna_trials.cc (Optuna's storage protocol), foreign.cc (what others write into the file).
+// (questions to samplers), objectives.cc and seeds.cc (what a trial is worth, trials of other
+// studies), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and optuna_trials.cc
+// (Optuna's storage protocol), foreign.cc (what others write into the file).
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,6 +93,7 @@ class Core {
 
   // studies.cc
   Result Submit(const SubmitCall& call);
+  v1::Study MakeStudy(const SubmitCall& call, const std::string& name) const;
   Result UpdateStudy(const v1::UpdateStudyRequest& request);
   Result DeleteStudy(const v1::DeleteStudyRequest& request);
   absl::Status CheckPlaceable(const v1::StudySpec& spec) const;
@@ -105,7 +108,26 @@ class Core {
   bool TimedOut(const StudyRecord& study) const;
   bool BudgetLeft(const StudyRecord& study) const;
 
+  // objectives.cc
+  static std::vector<std::string> FollowedMetrics(const v1::StudySpec& spec);
+  static std::optional<double> LastPoint(const StudyRecord& study, const TrialRecord& trial,
+                                         const std::string& metric);
+  void StoreLastPoints(const StudyRecord& study, TrialRecord& trial);
+  static std::vector<double> ObjectiveValues(const StudyRecord& study, const TrialRecord& trial,
+                                             double loss);
+  absl::StatusOr<std::vector<double>> FinalValues(const StudyRecord& study,
+                                                  const TrialRecord& trial,
+                                                  std::vector<double> values) const;
+  void AddObjectives(TrialRecord& trial, int64_t step, const std::vector<double>& values);
+  void StoreConstraints(const StudyRecord& study, TrialRecord& trial);
+
+  // seeds.cc
+  absl::StatusOr<std::vector<v1::Trial>> FindSeeds(const SubmitCall& call);
+  void TakeSeeds(StudyRecord& study, const std::vector<v1::Trial>& seeds);
+
   // trials.cc
+  static absl::StatusOr<std::vector<v1::Param>> FixedParamsOf(
+      const v1::StudySpec& spec, const google::protobuf::Map<std::string, v1::ParamValue>& given);
   TrialRecord& NewTrial(StudyRecord& study, v1::TrialState state, std::vector<v1::Param> params);
   TrialRecord& AddTrial(StudyRecord& study, v1::Trial trial);
   Result EnqueueTrial(const v1::EnqueueTrialRequest& request);
@@ -217,6 +239,7 @@ class Core {
                     const std::string& reason);
   void EndAttempt(AttemptRecord& attempt, v1::AttemptState state, v1::FailureClass failure_class,
                   const std::string& reason, std::vector<double> values = {});
+  void EndSucceeded(StudyRecord& study, TrialRecord& trial, std::vector<double> values);
   void AfterFailure(StudyRecord& study, TrialRecord& trial, const AttemptRecord& attempt);
   void Requeue(StudyRecord& study, TrialRecord& trial, absl::Duration delay,
                const std::string& reason);

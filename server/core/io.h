@@ -37,6 +37,7 @@ struct SubmitCall {
   v1::SubmitRequest request;
   v1::StudySpec spec;
   std::vector<v1::ConfigIssue> warnings;
+  std::vector<v1::Trial> seeds = {};  // Read from the file of spec.seed_from.
 };
 // The resolution of a trial's name for readers of the store.
 struct ResolveTrial {

@@ -96,9 +96,14 @@ void Core::TakePoints(TrialRecord& trial, AttemptRecord& attempt, const v1::Repo
 // One after the other, so that the pruner sees what it would have seen had each come alone.
 void Core::TakeValidations(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report) {
   StudyRecord& study = StudyOf(trial);
+  if (report.series_size() > 0) StoreLastPoints(study, trial);
   for (const v1::IntermediateValue& v : report.validations()) {
     if (v.step() < 0) continue;
-    AddIntermediate(trial, v.step(), v.value());
+    if (study.spec.metrics().empty()) {
+      AddIntermediate(trial, v.step(), v.value());
+    } else {
+      AddObjectives(trial, v.step(), ObjectiveValues(study, trial, v.value()));
+    }
     RefreshView(study, trial, true);
     JudgePruning(study, trial, attempt);
   }
@@ -204,10 +209,14 @@ void Core::JudgePruning(StudyRecord& study, TrialRecord& trial, AttemptRecord& a
   if (!WantsPrune(study, trial)) return;
   // A trial that has trained to its end has nothing left to prune.
   if (trial.trial.total_steps() > 0 && trial.trial.last_step() >= trial.trial.total_steps()) return;
-  const v1::IntermediateValue& last = *trial.trial.intermediate_values().rbegin();
-  Command(attempt, v1::Command::ACTION_PRUNE,
-          absl::StrCat(study.spec.pruner().name(), " pruner: ", study.study.metric(), " ",
-                       last.value(), " at step ", last.step()));
+  std::string why = absl::StrCat(study.spec.pruner().name(), " pruner");
+  if (study.study.directions_size() > 1) {
+    absl::StrAppend(&why, ": behind at step ", trial.trial.last_step());
+  } else {
+    const v1::IntermediateValue& last = *trial.trial.intermediate_values().rbegin();
+    absl::StrAppend(&why, ": ", study.study.metric(), " ", last.value(), " at step ", last.step());
+  }
+  Command(attempt, v1::Command::ACTION_PRUNE, why);
 }
 
 // The bytes of a stored checkpoint are no longer what they were: no attempt starts from it again.

@@ -46,6 +46,9 @@ struct StudyRecord {
   int live_attempts = 0;
 };
 
+// System attribute of a trial that was copied from another study: its number there.
+inline constexpr char kSeededFrom[] = "vlm:seeded_from";
+
 struct TrialRecord {
   v1::Trial trial;
   std::vector<int64_t> attempt_ids;

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/config/config.h"
 #include "server/core/core.h"
 #include "server/core/json_text.h"
@@ -38,6 +39,23 @@ std::string Core::MakeUpName(const std::string& config_path) const {
   return name;
 }
 
+v1::Study Core::MakeStudy(const SubmitCall& call, const std::string& name) const {
+  v1::Study study;
+  study.set_name(name);
+  study.set_state(call.request.paused() ? v1::STUDY_STATE_PAUSED : v1::STUDY_STATE_ACTIVE);
+  *study.mutable_directions() = call.spec.directions();
+  if (study.directions().empty()) study.add_directions(v1::DIRECTION_MINIMIZE);
+  study.set_metric(call.spec.metrics().empty() ? call.spec.metric() : call.spec.metrics(0));
+  *study.mutable_metrics() = call.spec.metrics();
+  *study.mutable_create_time() = ToProto(now_.wall);
+  study.set_n_trials(static_cast<int32_t>(call.spec.n_trials()));
+  study.set_timeout_s(call.spec.timeout_s());
+  study.set_parallelism(call.spec.parallelism());
+  study.set_config_hash(config::ConfigHash(call.spec));
+  study.set_owner(call.request.owner());
+  return study;
+}
+
 Core::Result Core::Submit(const SubmitCall& call) {
   std::string name = !call.request.name().empty() ? call.request.name() : call.spec.name();
   if (name.empty()) name = MakeUpName(call.request.config_path());
@@ -58,19 +76,20 @@ Core::Result Core::Submit(const SubmitCall& call) {
   StudyRecord record;
   record.spec = call.spec;
   record.spec.set_name(name);
+  record.study = MakeStudy(call, name);
   v1::Study& study = record.study;
-  study.set_name(name);
-  study.set_state(call.request.paused() ? v1::STUDY_STATE_PAUSED : v1::STUDY_STATE_ACTIVE);
-  *study.mutable_directions() = call.spec.directions();
-  if (study.directions().empty()) study.add_directions(v1::DIRECTION_MINIMIZE);
-  study.set_metric(call.spec.metric());
-  *study.mutable_create_time() = ToProto(now_.wall);
-  study.set_n_trials(static_cast<int32_t>(call.spec.n_trials()));
-  study.set_timeout_s(call.spec.timeout_s());
-  study.set_parallelism(call.spec.parallelism());
-  study.set_config_hash(config::ConfigHash(call.spec));
-  study.set_owner(call.request.owner());
+  auto seeds = FindSeeds(call);
+  if (!seeds.ok()) return seeds.status();
+  std::vector<std::vector<v1::Param>> enqueued;
+  for (const v1::FixedParams& fixed : call.spec.enqueue()) {
+    auto params = FixedParamsOf(call.spec, fixed.params());
+    if (!params.ok()) return params.status();
+    enqueued.push_back(*std::move(params));
+  }
   if (call.request.dry_run()) {
+    study.set_n_trials(study.n_trials() + static_cast<int32_t>(seeds->size()));
+    study.mutable_counts()->set_waiting(static_cast<int64_t>(enqueued.size()));
+    study.mutable_counts()->set_complete(static_cast<int64_t>(seeds->size()));
     *response->mutable_study() = study;
     return response;
   }
@@ -83,12 +102,19 @@ Core::Result Core::Submit(const SubmitCall& call) {
   kept = std::move(record);
   Put(kept);
   if (!kept.study.metric().empty()) {  // Optuna's name for what the values are.
-    kept.system_attributes[kMetricNames] = absl::StrCat("[", QuoteJson(kept.study.metric()), "]");
+    std::vector<std::string> metrics;
+    for (const std::string& metric : kept.study.metrics()) metrics.push_back(QuoteJson(metric));
+    if (metrics.empty()) metrics.push_back(QuoteJson(kept.study.metric()));
+    kept.system_attributes[kMetricNames] = absl::StrCat("[", absl::StrJoin(metrics, ", "), "]");
     out_->batch.push_back(PutStudyAttribute{kept.study.study_id(), false, kMetricNames,
                                             kept.system_attributes[kMetricNames]});
   }
   AnnounceStudy(kept);
   Emit("study.created", absl::StrCat("study ", name, " was submitted"), &kept, nullptr);
+  TakeSeeds(kept, *seeds);
+  for (std::vector<v1::Param>& params : enqueued) {
+    NewTrial(kept, v1::TRIAL_STATE_WAITING, std::move(params));
+  }
   *response->mutable_study() = View(kept);
   return response;
 }
@@ -309,6 +335,7 @@ void Core::FinishStudyIfDone(StudyRecord& study) {
   std::string last_reason;
   for (int64_t id : study.trial_ids) {
     const v1::Trial& trial = state_.trials.at(id)->trial;
+    if (trial.system_attributes().contains(kSeededFrom)) continue;
     any_complete |= trial.state() == v1::TRIAL_STATE_COMPLETE;
     any_open |= trial.state() == v1::TRIAL_STATE_RUNNING && trial.external();
     if (trial.state() == v1::TRIAL_STATE_FAIL) last_reason = trial.reason();

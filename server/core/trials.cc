@@ -54,6 +54,7 @@ void Core::EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double
   StudyRecord& study = StudyOf(trial);
   trial.trial.set_state(state);
   trial.trial.set_reason(reason);
+  if (state != v1::TRIAL_STATE_FAIL) StoreConstraints(study, trial);
   trial.trial.clear_values();
   for (double value : values) trial.trial.add_values(value);
   *trial.trial.mutable_end_time() = ToProto(now_.wall);
@@ -95,18 +96,21 @@ void Core::UpdateBest(StudyRecord& study, const TrialRecord& trial) {
 void Core::HaltIfAllFailAlike(StudyRecord& study) {
   const int k = study.spec.retry().halt_after();
   if (study.study.state() != v1::STUDY_STATE_ACTIVE || k <= 0) return;
-  if (study.trial_ids.size() < static_cast<size_t>(k)) return;
   v1::FailureClass common = v1::FAILURE_CLASS_UNSPECIFIED;
   std::string reason;
-  for (int i = 0; i < k; ++i) {
-    const TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(i)]);
+  int i = 0;
+  for (const int64_t id : study.trial_ids) {
+    const TrialRecord& trial = *state_.trials.at(id);
+    if (trial.trial.system_attributes().contains(kSeededFrom)) continue;
     if (trial.trial.state() != v1::TRIAL_STATE_FAIL || trial.attempt_ids.empty()) return;
     const v1::Attempt& last = state_.attempts.at(trial.attempt_ids.back())->attempt;
     if (last.state() != v1::ATTEMPT_STATE_FAILED && last.state() != v1::ATTEMPT_STATE_LOST) return;
     if (i > 0 && last.failure_class() != common) return;
     common = last.failure_class();
     reason = trial.trial.reason();
+    if (++i == k) break;
   }
+  if (i < k) return;
   CancelStudy(
       study, v1::STUDY_STATE_FAILED,
       absl::StrCat("its first ", k, " trials all failed with ", ShortName(common), ": ", reason));
@@ -128,6 +132,42 @@ bool Core::AddIntermediate(TrialRecord& trial, int64_t step, double value) {
   return true;
 }
 
+// The values that a person fixed, in the order of the space. INVALID_ARGUMENT: a name that is not
+// in it, a value out of range, or a parameter that the other values leave unused.
+absl::StatusOr<std::vector<v1::Param>> Core::FixedParamsOf(
+    const v1::StudySpec& spec, const google::protobuf::Map<std::string, v1::ParamValue>& given) {
+  std::vector<v1::Param> params;
+  for (const v1::SearchParam& space : spec.search_space()) {
+    const auto found = given.find(space.name());
+    if (found == given.end()) continue;
+    const bool free_parent = std::any_of(
+        space.when().begin(), space.when().end(),
+        [&](const v1::Condition& condition) { return !given.contains(condition.name()); });
+    if (!free_parent && !search::ConditionsHold(space, params)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          space.name(), ": is not used with the other values (its `when` does not hold)"));
+    }
+    auto internal = search::ToInternal(space.distribution(), found->second);
+    if (!internal.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(space.name(), ": ", internal.status().message()));
+    }
+    v1::Param& param = params.emplace_back();
+    param.set_name(space.name());
+    *param.mutable_value() = found->second;
+    *param.mutable_distribution() = space.distribution();
+  }
+  for (const auto& [name, value] : given) {
+    const std::string& wanted = name;
+    if (std::none_of(params.begin(), params.end(),
+                     [&](const v1::Param& param) { return param.name() == wanted; })) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", name, "\" is not in the study's search space"));
+    }
+  }
+  return params;
+}
+
 Core::Result Core::EnqueueTrial(const v1::EnqueueTrialRequest& request) {
   auto found = FindStudy(request.study());
   if (!found.ok()) return found.status();
@@ -136,34 +176,9 @@ Core::Result Core::EnqueueTrial(const v1::EnqueueTrialRequest& request) {
     return absl::FailedPreconditionError(
         absl::StrCat("study \"", study.study.name(), "\" is ", ShortName(study.study.state())));
   }
-  std::vector<v1::Param> params;
-  size_t known = 0;
-  for (const v1::SearchParam& space : study.spec.search_space()) {
-    const auto given = request.params().find(space.name());
-    if (given == request.params().end()) continue;
-    ++known;
-    auto internal = search::ToInternal(space.distribution(), given->second);
-    if (!internal.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(space.name(), ": ", internal.status().message()));
-    }
-    v1::Param param;
-    param.set_name(space.name());
-    *param.mutable_value() = given->second;
-    *param.mutable_distribution() = space.distribution();
-    params.push_back(std::move(param));
-  }
-  if (known != static_cast<size_t>(request.params().size())) {
-    for (const auto& item : request.params()) {
-      const std::string& name = item.first;
-      if (std::none_of(params.begin(), params.end(),
-                       [&name](const v1::Param& p) { return p.name() == name; })) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("\"", name, "\" is not in the study's search space"));
-      }
-    }
-  }
-  TrialRecord& trial = NewTrial(study, v1::TRIAL_STATE_WAITING, std::move(params));
+  auto params = FixedParamsOf(study.spec, request.params());
+  if (!params.ok()) return params.status();
+  TrialRecord& trial = NewTrial(study, v1::TRIAL_STATE_WAITING, *std::move(params));
   Emit("trial.enqueued", absl::StrCat("trial ", NameOf(study, trial), " waits"), &study, &trial);
   auto response = std::make_shared<v1::EnqueueTrialResponse>();
   *response->mutable_trial() = View(trial, false);
@@ -281,8 +296,16 @@ Core::Result Core::ReportValue(const v1::ReportValueRequest& request) {
   if (!found.ok()) return found.status();
   TrialRecord& trial = **found;
   if (request.step() < 0) return absl::InvalidArgumentError("step must be 0 or more");
-  AddIntermediate(trial, request.step(), request.value());
   StudyRecord& study = StudyOf(trial);
+  const int objectives = std::max(1, study.study.directions_size());
+  std::vector<double> values(request.values().begin(), request.values().end());
+  if (values.empty() && objectives == 1) values.push_back(request.value());
+  if (values.size() != static_cast<size_t>(objectives)) {
+    return absl::InvalidArgumentError(absl::StrCat("the study has ", objectives,
+                                                   " objectives, the report ", values.size(),
+                                                   " values; give one per objective in `values`"));
+  }
+  AddObjectives(trial, request.step(), values);
   RefreshView(study, trial, true);
   auto response = std::make_shared<v1::ReportValueResponse>();
   response->set_should_prune(WantsPrune(study, trial));

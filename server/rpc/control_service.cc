@@ -8,6 +8,7 @@
 #include "common/channel.h"
 #include "common/config/config.h"
 #include "server/rpc/lttb.h"
+#include "server/storage/seeds.h"
 
 namespace vlm::rpc {
 namespace {
@@ -63,8 +64,11 @@ grpc::Status ControlService::Submit(Context* context, const v1::SubmitRequest* r
                                          [](const auto& issue) { return !issue.warning(); }))),
                         ToValidateResponse(loaded).SerializeAsString());
   }
-  return ToGrpc(parts_.engine->CallInto(core::SubmitCall{*request, loaded.spec, loaded.issues},
-                                        TimeLeft(context), response));
+  core::SubmitCall call{*request, loaded.spec, loaded.issues};
+  auto seeds = storage::ReadSeeds(loaded.spec);
+  if (!seeds.ok()) return ToGrpc(seeds.status());
+  call.seeds = *std::move(seeds);
+  return ToGrpc(parts_.engine->CallInto(std::move(call), TimeLeft(context), response));
 }
 
 grpc::Status ControlService::Validate(Context*, const v1::ValidateRequest* request,

@@ -79,10 +79,15 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const v1::SamplerConfig& co
 
 // All names of `space` for one trial, in its order. As in Optuna: a fixed value is taken as it is,
 // a range with one value gives that one; the first other name asks for the relative sample, and
-// names that it leaves out, or gives a value outside the range, are sampled on their own.
+// names that it leaves out, or gives a value outside the range, are sampled on their own. A name
+// whose conditions do not hold is left out; those that its conditions name come before it.
 absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView& study,
                                                int64_t number, const Space& space,
                                                const InternalParams& fixed = {});
+
+// Whether a parameter is drawn in a trial that has `params` already: each of its conditions names
+// one of them with a value that it lists.
+bool ConditionsHold(const v1::SearchParam& searched, const std::vector<v1::Param>& params);
 
 // Constraints among a trial's system attributes (JSON texts), in Optuna's two forms: a list under
 // "constraints" and numbers under "constraints:<name>". What is not a number is left out.

@@ -90,6 +90,20 @@ absl::StatusOr<v1::ParamValue> ToExternal(const v1::Distribution& distribution, 
   return value;
 }
 
+bool ConditionsHold(const v1::SearchParam& searched, const std::vector<v1::Param>& params) {
+  return std::all_of(searched.when().begin(), searched.when().end(), [&](const auto& condition) {
+    const auto parent = std::find_if(params.begin(), params.end(), [&](const v1::Param& param) {
+      return param.name() == condition.name();
+    });
+    if (parent == params.end()) return false;
+    const auto actual = ToInternal(parent->distribution(), parent->value());
+    return std::any_of(condition.values().begin(), condition.values().end(), [&](const auto& v) {
+      const auto wanted = ToInternal(parent->distribution(), v);
+      return actual.ok() && wanted.ok() && *wanted == *actual;
+    });
+  });
+}
+
 absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView& study,
                                                int64_t number, const Space& space,
                                                const InternalParams& fixed) {
@@ -98,6 +112,7 @@ absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView
   suggested.number = number;
   std::vector<v1::Param> params;
   for (const v1::SearchParam& searched : space) {
+    if (!ConditionsHold(searched, params)) continue;
     const v1::Distribution& distribution = searched.distribution();
     double internal = 0;
     if (const auto it = fixed.find(searched.name()); it != fixed.end()) {

@@ -94,6 +94,41 @@ TEST_P(SamplerTest, StateGoesOnWhereItWas) {
   EXPECT_EQ(ours[0].DebugString(), theirs[0].DebugString());
 }
 
+TEST_P(SamplerTest, AConditionalValueIsDrawnWhereItsConditionHoldsOnly) {
+  Space space = SomeSpace();
+  space[0].set_name("under_x");
+  std::swap(space[0], space[2]);  // What a condition names comes first.
+  v1::Condition* when = space[2].add_when();
+  when->set_name("a");
+  when->add_values()->set_string_value("x");
+  v1::SearchParam nested = space[1];
+  nested.set_name("under_nothing");
+  nested.add_when()->set_name("under_y");
+  space.push_back(nested);
+  auto sampler = Make(3);
+  int with = 0;
+  for (int i = 0; i < 40; ++i) {
+    const StudyView study{"s", {v1::DIRECTION_MINIMIZE}, &trials_};
+    TrialView& view = trials_.emplace_back();
+    view.number = i;
+    const auto params = Suggest(*sampler, study, i, space);
+    ASSERT_TRUE(params.ok()) << params.status();
+    const bool x = params->front().value().string_value() == "x";
+    ASSERT_EQ(params->size(), x ? 3u : 2u);
+    EXPECT_EQ(params->back().name(), x ? "under_x" : "fixed");
+    with += x;
+    for (const v1::Param& param : *params) {
+      view.params.emplace_back(param.name(), *ToInternal(param.distribution(), param.value()));
+      view.distributions.push_back(param.distribution());
+    }
+    view.state = v1::TRIAL_STATE_COMPLETE;
+    view.values = {x ? view.params.back().second : 2};
+    sampler->Observe(study, i);
+  }
+  EXPECT_GT(with, 5);
+  EXPECT_LT(with, 40);
+}
+
 TEST_P(SamplerTest, AStateThatIsNoneIsRefused) {
   EXPECT_EQ(Make(1)->Restore("elephant").code(), absl::StatusCode::kDataLoss);
 }

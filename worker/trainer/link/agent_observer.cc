@@ -99,6 +99,9 @@ void AgentObserver::CloseWindow(v1::Report* report) {
       AddPoint(report, "samples_per_s", step, static_cast<double>(window_samples_) / train_s);
       AddPoint(report, "tokens_per_s", step, static_cast<double>(window_tokens_) / train_s);
     }
+    if (window_.peak_rss_bytes() > 0) {
+      AddPoint(report, "peak_rss_mb", step, static_cast<double>(window_.peak_rss_bytes()) / 1e6);
+    }
     const std::pair<const char*, double> phases[] = {{"data_wait", window_.data_wait_ms()},
                                                      {"copy", window_.copy_ms()},
                                                      {"forward", window_.forward_ms()},

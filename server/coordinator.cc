@@ -27,6 +27,8 @@
 namespace vlm::server {
 namespace {
 
+constexpr int kKeepDeletedDays = 7;
+
 constexpr int kServerThreads = 64;
 constexpr int kPreloadedEvents = 1'000;
 // For calls under way. A client that does not look at its idle connection uses all of it up.
@@ -92,6 +94,8 @@ absl::Status Coordinator::Parts::OpenStore(const CoordinatorOptions& options) {
   core::CoreOptions core_options;
   core_options.version = VLM_VERSION;
   core_options.data_dir = options.data_dir;
+  core_options.deleted_kept =
+      absl::Hours(24) * options.keep_deleted_days.value_or(kKeepDeletedDays);
   core_options.time_zone = absl::LocalTimeZone();
   VLM_LOG_INFO("study file is open", {{"studies", snapshot.studies.size()},
                                       {"trials", snapshot.trials.size()},

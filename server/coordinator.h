@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,10 @@ namespace vlm::server {
 
 struct CoordinatorOptions {
   std::string data_dir;
-  std::vector<std::string> listen;  // HOST:PORT or unix:PATH.
-  std::string http;                 // HOST:PORT; empty = no HTTP port.
-  bool insecure = false;            // Allows plaintext on addresses that are not loopback.
+  std::vector<std::string> listen;       // HOST:PORT or unix:PATH.
+  std::string http;                      // HOST:PORT; empty = no HTTP port.
+  std::optional<int> keep_deleted_days;  // How long a deleted study can be restored; 7.
+  bool insecure = false;                 // Allows plaintext on addresses that are not loopback.
 };
 
 class Coordinator {

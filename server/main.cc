@@ -29,12 +29,16 @@ bool ReadConfig(const std::string& path, vlm::server::CoordinatorOptions* option
         if (options->http.empty()) options->http = item.second.as<std::string>();
       } else if (key == "insecure") {
         options->insecure |= item.second.as<bool>();
+      } else if (key == "keep_deleted_days") {
+        const int days = item.second.as<int>();
+        if (days < 0) throw YAML::Exception(item.second.Mark(), "keep_deleted_days is negative");
+        if (!options->keep_deleted_days) options->keep_deleted_days = days;
       } else if (key == "log_level") {
         if (log_level->empty()) *log_level = item.second.as<std::string>();
       } else {
         std::fprintf(stderr,
                      "vlm-coordinator: %s:%d: unknown key \"%s\"; known: data, listen, "
-                     "http, insecure, log_level\n",
+                     "http, insecure, keep_deleted_days, log_level\n",
                      path.c_str(), item.first.Mark().line + 1, key.c_str());
         return false;
       }
@@ -60,7 +64,11 @@ int main(int argc, char** argv) {
   app.add_option("--http", options.http, "HOST:PORT for /healthz and /metrics");
   app.add_flag("--insecure", options.insecure,
                "Serve without authentication on addresses other machines can reach");
-  app.add_option("--config", config, "YAML file with the keys data, listen, http, insecure");
+  app.add_option("--keep-deleted-days", options.keep_deleted_days,
+                 "Days until a deleted study is removed for ever [7]")
+      ->check(CLI::Range(0, 36500));
+  app.add_option("--config", config,
+                 "YAML file with the keys data, listen, http, insecure, keep_deleted_days");
   app.add_option("--log-level", log_level, "debug, info, warning or error");
   app.set_version_flag("--version", "vlm-coordinator 0.1.0");
   CLI11_PARSE(app, argc, argv);

@@ -6,6 +6,8 @@ void SearchThread::Handle(core::SearchStudy study) {
   thread_.Post([this, study = std::move(study)]() mutable {
     History& history = studies_[study.study_id];
     history.study = std::move(study);
+    // Its space may have been edited: the sampler is made anew, out of its state and the trials.
+    history.sampler.reset();
   });
 }
 

@@ -1,9 +1,11 @@
-// study list, get, best, watch, pause, resume, cancel, delete.
+// study list, get, best, watch, pause, resume, cancel. (Others: study_*.cc)
 #include "absl/strings/str_cat.h"
 #include "client/best.h"
 #include "client/cli.h"
 #include "client/commands/study_analysis.h"
 #include "client/commands/study_edit.h"
+#include "client/commands/study_exchange.h"
+#include "client/commands/study_remove.h"
 #include "client/follow/follow.h"
 #include "client/prompt.h"
 #include "client/resources.h"
@@ -15,6 +17,7 @@ namespace {
 
 struct ListArgs {
   bool active = false;
+  bool deleted = false;
   int limit = 0;
 };
 
@@ -22,6 +25,7 @@ Result List(Session& session, const ListArgs& args) {
   std::vector<v1::Study> studies;
   v1::ListStudiesRequest request;
   request.set_active_only(args.active);
+  request.set_deleted(args.deleted);
   const auto wanted = static_cast<size_t>(args.limit);
   do {
     ASSIGN_OR_RETURN(const auto page, session.Call(&ControlStub::ListStudies, request));
@@ -30,7 +34,9 @@ Result List(Session& session, const ListArgs& args) {
   } while (!request.page_token().empty() && (wanted == 0 || studies.size() < wanted));
   if (wanted > 0 && studies.size() > wanted) studies.resize(wanted);
   session.Print(StudyRecords(studies));
-  if (studies.empty()) session.Note("there is no study; make one with `vlmctl submit FILE`");
+  if (studies.empty() && !args.deleted) {
+    session.Note("there is no study; make one with `vlmctl submit FILE`");
+  }
   return kDone;
 }
 
@@ -103,7 +109,6 @@ Result Resume(Session& session, const StudyArgs& args) {
 struct EndArgs {
   std::string study;
   bool yes = false;
-  bool cancel = false;
 };
 
 Result Cancel(Session& session, const EndArgs& args) {
@@ -118,33 +123,16 @@ Result Cancel(Session& session, const EndArgs& args) {
   return kDone;
 }
 
-Result Delete(Session& session, const EndArgs& args) {
-  v1::GetStudyRequest get;
-  get.set_study(args.study);
-  ASSIGN_OR_RETURN(const auto found, session.Call(&ControlStub::GetStudy, get));
-  const v1::Study& study = found.study();
-  RETURN_IF_ERROR(Confirm(session, args.yes,
-                          absl::StrCat("Delete study ", study.name(), " with its ",
-                                       Ended(study.counts()) + study.counts().running(),
-                                       " trials, metrics and checkpoints for ever?")));
-  v1::DeleteStudyRequest request;
-  request.set_request_id(NewUuid());
-  request.set_study(study.name());
-  request.set_cancel(args.cancel);
-  ASSIGN_OR_RETURN(const auto response, session.Mutate(&ControlStub::DeleteStudy, request));
-  session.Note(absl::StrCat("study ", study.name(), " (", response.study_id(), ") is deleted"));
-  return kDone;
-}
-
 }  // namespace
 
 void AddStudyCommands(Cli& cli) {
-  CLI::App* group = cli.AddGroup("study", "Searches: list, look at, steer, edit, delete");
+  CLI::App* group = cli.AddGroup("study", "Searches: list, look at, steer, edit, copy, delete");
   constexpr char kWhich[] = "Name, id or unique prefix";
   ListArgs* list = nullptr;
   CLI::App* command = cli.Add<ListArgs>(group, "list", "List studies, newest first",
                                         "vlmctl study list --active -o json", List, &list);
   command->add_flag("--active", list->active, "Only those that have not ended");
+  command->add_flag("--deleted", list->deleted, "Deleted ones that can be restored");
   command->add_option("--limit", list->limit, "At most so many [all]")->check(CLI::PositiveNumber);
   StudyArgs* study = nullptr;
   command = cli.Add<StudyArgs>(group, "get", "Show a study, or its effective configuration",
@@ -172,16 +160,13 @@ void AddStudyCommands(Cli& cli) {
                                Resume, &study);
   command->add_option("STUDY", study->study, kWhich)->required();
   AddStudyEdit(cli, group);
+  AddStudyExchange(cli, group);
   EndArgs* end = nullptr;
   command = cli.Add<EndArgs>(group, "cancel", "End a study and stop its running trials",
                              "vlmctl study cancel demo --yes", Cancel, &end);
   command->add_option("STUDY", end->study, kWhich)->required();
   command->add_flag("-y,--yes", end->yes, "Do not ask");
-  command = cli.Add<EndArgs>(group, "delete", "Delete a study with its metrics and checkpoints",
-                             "vlmctl study delete demo --yes", Delete, &end);
-  command->add_option("STUDY", end->study, kWhich)->required();
-  command->add_flag("-y,--yes", end->yes, "Do not ask");
-  command->add_flag("--cancel", end->cancel, "Stop what still runs instead of refusing");
+  AddStudyRemove(cli, group);
 }
 
 }  // namespace vlm::client

@@ -1,4 +1,4 @@
-// study edit: the budget of a study, also while it runs.
+// study edit: budget and search space of a study, also while it runs.
 #include "client/commands/study_edit.h"
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +13,7 @@ struct EditArgs {
   int64_t n_trials = -1;
   std::string timeout;
   int parallelism = -1;
+  std::vector<std::string> ranges;
 };
 
 Result Edit(Session& session, const EditArgs& args) {
@@ -25,9 +26,11 @@ Result Edit(Session& session, const EditArgs& args) {
     request.set_timeout_s(absl::ToDoubleSeconds(timeout));
   }
   if (args.parallelism >= 0) request.set_parallelism(args.parallelism);
-  if (!request.has_n_trials() && !request.has_timeout_s() && !request.has_parallelism()) {
+  for (const std::string& range : args.ranges) request.add_search_space(range);
+  if (!request.has_n_trials() && !request.has_timeout_s() && !request.has_parallelism() &&
+      args.ranges.empty()) {
     return absl::InvalidArgumentError(
-        "nothing to change; give --n-trials, --time-limit or --parallelism");
+        "nothing to change; give --n-trials, --time-limit, --parallelism or --range");
   }
   ASSIGN_OR_RETURN(const auto response, session.Mutate(&ControlStub::UpdateStudy, request));
   session.Note(absl::StrCat("study ", response.study().name(), " was changed"));
@@ -46,9 +49,9 @@ Result Edit(Session& session, const EditArgs& args) {
 
 void AddStudyEdit(Cli& cli, CLI::App* group) {
   EditArgs* args = nullptr;
-  CLI::App* command =
-      cli.Add<EditArgs>(group, "edit", "Change the budget of a study, also while it runs",
-                        "vlmctl study edit demo --n-trials 40 --parallelism 4", Edit, &args);
+  CLI::App* command = cli.Add<EditArgs>(
+      group, "edit", "Change budget or search space of a study, also while it runs",
+      "vlmctl study edit demo --n-trials 40 --parallelism 4", Edit, &args);
   command->add_option("STUDY", args->study, "Name, id or unique prefix")->required();
   command->add_option("--n-trials", args->n_trials, "Trials in all, those that exist included")
       ->check(CLI::PositiveNumber);
@@ -58,6 +61,9 @@ void AddStudyEdit(Cli& cli, CLI::App* group) {
       ->add_option("--parallelism", args->parallelism,
                    "Trials at once; 0 for as many as there are slots")
       ->check(CLI::NonNegativeNumber);
+  AddRepeated(command, "--range", &args->ranges,
+              "KEY=RANGE as below study.search_space: draw from this range from now on, such as "
+              "'learning_rate={type: float, low: 1e-5, high: 1e-3, log: true}'; may be repeated");
 }
 
 }  // namespace vlm::client

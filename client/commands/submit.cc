@@ -1,5 +1,4 @@
 // submit, validate.
-#include <pwd.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "client/cli.h"
 #include "client/follow/follow.h"
 #include "client/local/local.h"
+#include "client/login.h"
 #include "client/resources.h"
 #include "common/config/config.h"
 #include "common/ids.h"
@@ -138,11 +138,6 @@ struct SubmitArgs {
   bool paused = false;
   bool strict = false;
 };
-
-std::string LoginName() {
-  const passwd* entry = getpwuid(getuid());
-  return entry == nullptr ? absl::StrCat(getuid()) : entry->pw_name;
-}
 
 v1::SubmitRequest RequestOf(const SubmitArgs& args, const ConfigText& config) {
   v1::SubmitRequest request;

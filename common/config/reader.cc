@@ -115,6 +115,10 @@ void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAM
     return Issue(value, name, "must be a section (a map of keys)", "");
   }
   if (name == "study.search_space" || name == "search_space") return ReadSearchSpace(value);
+  if (absl::string_view param = name;
+      in_override_ && absl::ConsumePrefix(&param, "study.search_space.")) {
+    return ReplaceSearchParam(std::string(param), key_node, value);
+  }
   if (name == "study.direction" || name == "study.directions") return ReadDirections(value);
   if (name == "study.sampler.fixed") return ReadFixed(value);
   if (name == "study.objectives") return ReadObjectives(value);

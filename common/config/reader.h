@@ -75,6 +75,8 @@ class Reader {
   void ReadSearchParam(const std::string& name, const YAML::Node& value);
   bool ReadFixedValue(const std::string& key, const Key& target, const YAML::Node& value,
                       v1::Distribution* out);
+  void ReplaceSearchParam(const std::string& name, const YAML::Node& key_node,
+                          const YAML::Node& value);
   bool ReadDistribution(const std::string& key, const Key& target, const YAML::Node& value,
                         v1::Distribution* out);
   bool ReadChoices(const std::string& key, const Key& target, const YAML::Node& value,

@@ -70,6 +70,20 @@ void Reader::ReadSearchSpace(const YAML::Node& value) {
   ReadConditions(whens);
 }
 
+// One range of an override, in the place of the one that is there.
+void Reader::ReplaceSearchParam(const std::string& name, const YAML::Node& key_node,
+                                const YAML::Node& value) {
+  if (FindKey(name) == nullptr) return UnknownKey(name, key_node);
+  auto& space = *result_->spec.mutable_search_space();
+  int place = 0;
+  while (place < space.size() && space[place].name() != name) ++place;
+  const int before = space.size();
+  ReadSearchParam(name, value);
+  if (space.size() == before || place == before) return;  // Wrong, or a new one at the end.
+  space[place] = space[before];
+  space.RemoveLast();
+}
+
 void Reader::ReadSearchParam(const std::string& name, const YAML::Node& value) {
   const Key& target = *FindKey(name);
   const std::string key = absl::StrCat("study.search_space.", name);

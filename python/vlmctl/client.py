@@ -86,14 +86,26 @@ class Client:
         return self._update(study, action=control_pb2.UpdateStudyRequest.ACTION_CANCEL)
 
     def edit(self, study: str, *, n_trials: Optional[int] = None,
-             timeout_s: Optional[float] = None, parallelism: Optional[int] = None) -> Study:
-        """Changes the budget, also of a running study."""
+             timeout_s: Optional[float] = None, parallelism: Optional[int] = None,
+             search_space: Optional[Mapping[str, Any]] = None) -> Study:
+        """Changes the budget, or ranges of the search space, also of a running study; ranges as in
+        the configuration, such as {"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-3}}."""
         given = {"n_trials": n_trials, "timeout_s": timeout_s, "parallelism": parallelism}
+        if search_space:
+            given["search_space"] = [f"{name}={json.dumps(value, allow_nan=False)}"
+                                     for name, value in search_space.items()]
         return self._update(study, **{k: v for k, v in given.items() if v is not None})
 
-    def delete(self, study: str, *, cancel: bool = False) -> None:
-        """WrongState while attempts run, unless `cancel`."""
-        self._rpc.call("DeleteStudy", control_pb2.DeleteStudyRequest(study=study, cancel=cancel))
+    def delete(self, study: str, *, cancel: bool = False, purge: bool = False) -> None:
+        """For some days restore() undoes it, unless `purge`. WrongState while attempts run, unless
+        `cancel`."""
+        self._rpc.call("DeleteStudy", control_pb2.DeleteStudyRequest(study=study, cancel=cancel,
+                                                                     purge=purge))
+
+    def restore(self, study: str, *, name: str = "") -> Study:
+        """A deleted study comes back, with its ids; an active one paused."""
+        request = control_pb2.RestoreStudyRequest(study=study, name=name)
+        return Study.of(self._rpc.call("RestoreStudy", request).study)
 
     # Trials.
 

@@ -39,6 +39,7 @@ Output Core::Step(Now now, std::vector<Input> inputs) {
 void Core::PassTime() {
   EndSilentSessions();
   ExpireLeases();
+  PurgeOld();
   while (!state_.request_ages.empty() &&
          now_.wall - state_.request_ages.front().first > options_.request_memory) {
     state_.requests.erase(state_.request_ages.front().second);
@@ -57,6 +58,10 @@ absl::Duration Core::NextDeadline() const {
   for (const auto& [id, worker] : state_.workers) {
     if (worker.session == 0) continue;
     next = std::min(next, worker.last_heard + options_.lease);
+  }
+  for (const auto& [id, deleted] : state_.deleted) {
+    const absl::Time due = FromProto(deleted.study.delete_time()) + options_.deleted_kept;
+    next = std::min(next, now_.monotonic + std::max(absl::ZeroDuration(), due - now_.wall));
   }
   for (const auto& [id, study] : state_.studies) {
     for (int64_t trial_id : study.requeued) {
@@ -142,8 +147,18 @@ void Core::Handle(const Call& call) {
     void operator()(const SubmitCall& x) {
       c.Mutate(t, x.request, "Submit", new v1::SubmitResponse, [&] { return c.Submit(x); });
     }
-    void operator()(const v1::UpdateStudyRequest& x) {
-      c.Mutate(t, x, "UpdateStudy", new v1::UpdateStudyResponse, [&] { return c.UpdateStudy(x); });
+    void operator()(const ImportCall& x) {
+      c.Mutate(t, x.header, "ImportStudy", new v1::ImportStudyResponse,
+               [&] { return c.Import(x); });
+    }
+    void operator()(const LookUpDeletedStudy& x) { c.ReplyTo(t, c.LookUpDeleted(x)); }
+    void operator()(const RestoreCall& x) {
+      c.Mutate(t, x.request, "RestoreStudy", new v1::RestoreStudyResponse,
+               [&] { return c.RestoreStudy(x); });
+    }
+    void operator()(const UpdateCall& x) {
+      c.Mutate(t, x.request, "UpdateStudy", new v1::UpdateStudyResponse,
+               [&] { return c.UpdateStudy(x); });
     }
     void operator()(const v1::DeleteStudyRequest& x) {
       c.Mutate(t, x, "DeleteStudy", new v1::DeleteStudyResponse, [&] { return c.DeleteStudy(x); });
@@ -275,6 +290,13 @@ void Core::Restore(Snapshot snapshot) {
     }
     state_.study_names[study.study.name()] = study.study.study_id();
   }
+  for (v1::WholeStudy& summary : snapshot.deleted) {
+    DeletedStudy& deleted = state_.deleted[summary.study().study_id()];
+    for (const v1::Checkpoint& checkpoint : summary.checkpoints()) {
+      deleted.checkpoint_ids.push_back(checkpoint.checkpoint_id());
+    }
+    deleted.study = std::move(*summary.mutable_study());
+  }
   for (v1::Worker& worker : snapshot.workers) {
     WorkerRecord& record = state_.workers[worker.worker_id()];
     record.worker = std::move(worker);
@@ -314,74 +336,6 @@ void Core::RestoreTrials(Snapshot& snapshot) {
         study.requeued.push_back(trial_id);
       }
     }
-  }
-}
-
-void Core::RestoreAttempts(Snapshot& snapshot) {
-  for (PutAttempt& row : snapshot.attempts) {
-    auto record = std::make_unique<AttemptRecord>();
-    record->attempt = std::move(row.attempt);
-    record->command = std::move(row.command);
-    record->rendezvous_host = std::move(row.rendezvous_host);
-    record->rendezvous_port = row.rendezvous_port;
-    if (!state_.trials.contains(record->attempt.trial_id())) continue;  // Removed by others.
-    TrialRecord& trial = TrialOf(*record);
-    trial.attempt_ids.push_back(record->attempt.attempt_id());
-    if (record->attempt.state() == v1::ATTEMPT_STATE_FAILED ||
-        record->attempt.state() == v1::ATTEMPT_STATE_LOST) {
-      ++trial.failures[record->attempt.failure_class()];
-    }
-    if (!IsEnd(record->attempt.state())) {
-      for (const v1::RankPlacement& p : record->attempt.placements()) {
-        if (record->nodes.empty() || record->nodes.back().worker_id != p.worker_id()) {
-          record->nodes.emplace_back();
-          record->nodes.back().worker_id = p.worker_id();
-          record->nodes.back().lease_expiry =
-              now_.monotonic + options_.lease + options_.restart_grace;
-          record->nodes.back().accepted = record->attempt.state() >= v1::ATTEMPT_STATE_RENDEZVOUS;
-        }
-        record->nodes.back().ranks.push_back(p.rank());
-        record->nodes.back().slots.push_back(p.slot());
-      }
-      trial.live_attempt = record->attempt.attempt_id();
-      ++StudyOf(trial).live_attempts;
-      state_.live[trial.live_attempt] = record.get();
-    }
-    state_.attempts[record->attempt.attempt_id()] = std::move(record);
-  }
-  for (const auto& mark : snapshot.report_marks) {
-    const auto found = state_.live.find(mark.attempt_id);
-    if (found == state_.live.end()) continue;
-    if (static_cast<size_t>(mark.node) >= found->second->nodes.size()) continue;
-    NodeRecord& node = found->second->nodes[static_cast<size_t>(mark.node)];
-    node.last_sequence = mark.sequence;
-    node.finished = mark.finished;
-    node.outcome = mark.outcome;
-    if (mark.node != 0) continue;
-    TrialRecord& trial = TrialOf(*found->second);
-    if (mark.last_step > 0) {
-      found->second->attempt.set_last_step(mark.last_step);
-      trial.trial.set_last_step(mark.last_step);
-    }
-    if (mark.total_steps > 0) trial.trial.set_total_steps(mark.total_steps);
-  }
-  for (const auto& [trial_id, sequence] : snapshot.log_marks) {
-    const auto found = state_.trials.find(trial_id);
-    if (found != state_.trials.end()) found->second->last_log_sequence = sequence;
-  }
-}
-
-void Core::RestoreCheckpoints(Snapshot& snapshot) {
-  std::sort(
-      snapshot.checkpoints.begin(), snapshot.checkpoints.end(), [](const auto& a, const auto& b) {
-        return std::make_pair(a.attempt_id(), a.step()) < std::make_pair(b.attempt_id(), b.step());
-      });
-  for (v1::Checkpoint& checkpoint : snapshot.checkpoints) {
-    const auto found = state_.trials.find(checkpoint.trial_id());
-    if (found == state_.trials.end()) continue;
-    *found->second->trial.mutable_checkpoint() = checkpoint;
-    state_.trial_checkpoints[checkpoint.trial_id()].push_back(checkpoint.checkpoint_id());
-    state_.checkpoints[checkpoint.checkpoint_id()] = std::move(checkpoint);
   }
 }
 

@@ -1,6 +1,7 @@
 // The deterministic heart: studies, trials, attempts, leases, gangs, placement. It has no threads,
 // does no I/O and never reads a clock; the same inputs in the same order give the same outputs.
-// Rooms: studies.cc and trials.cc (requests of people), fleet.cc (workers), scheduler.cc
+// Rooms: studies.cc, deleted.cc, import.cc and
+// trials.cc (requests of people), fleet.cc (workers), scheduler.cc
 // (placement), attempts.cc (ends and retries), reports.cc (what trainers say), search_flow.cc
 // (questions to samplers), objectives.cc and seeds.cc (what a trial is worth, trials of other
 // studies), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and optuna_trials.cc
@@ -28,6 +29,8 @@ struct CoreOptions {
   absl::Duration request_memory = absl::Hours(24);
   // Shortest time between two progress events of a trial.
   absl::Duration progress_interval = absl::Milliseconds(200);
+  // How long a deleted study can be restored.
+  absl::Duration deleted_kept = absl::Hours(24 * 7);
   std::string version;
   std::string data_dir;
   // Of the times that Optuna's protocol carries without an offset.
@@ -57,8 +60,6 @@ class Core {
   // core.cc
   void Restore(Snapshot snapshot);
   void RestoreTrials(Snapshot& snapshot);
-  void RestoreAttempts(Snapshot& snapshot);
-  void RestoreCheckpoints(Snapshot& snapshot);
   void Handle(const ForeignRows& rows);
   void Handle(const Call& call);
   void Handle(const FromWorker& input);
@@ -79,6 +80,10 @@ class Core {
   void Put(const AttemptRecord& attempt);
   void Touch(TrialRecord& trial);  // Stores it, refreshes counts and views.
 
+  // restore.cc
+  void RestoreAttempts(Snapshot& snapshot);
+  void RestoreCheckpoints(Snapshot& snapshot);
+
   // lookup.cc
   absl::StatusOr<StudyRecord*> FindStudy(const std::string& text);
   absl::StatusOr<StudyRecord*> FindStudyToRead(const std::string& text);
@@ -94,14 +99,19 @@ class Core {
   // studies.cc
   Result Submit(const SubmitCall& call);
   v1::Study MakeStudy(const SubmitCall& call, const std::string& name) const;
-  Result UpdateStudy(const v1::UpdateStudyRequest& request);
-  Result DeleteStudy(const v1::DeleteStudyRequest& request);
+  Result UpdateStudy(const UpdateCall& call);
+  absl::Status CheckSpace(const StudyRecord& study, const UpdateCall& call) const;
+  void EditSpace(StudyRecord& study, const UpdateCall& call);
   absl::Status CheckPlaceable(const v1::StudySpec& spec) const;
   std::string MakeUpName(const std::string& config_path) const;
   absl::Status CheckBudget(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
   bool HasBudgetAfter(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
   void EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request);
-  void RemoveStudy(StudyRecord& study, bool rows_are_gone);
+  // Who keeps what of a removed study. kByOthers: the rows of Optuna's tables are gone already.
+  enum class Removal { kForEver, kRestorable, kByOthers };
+  void RemoveStudy(StudyRecord& study, Removal removal);
+  static absl::Status CheckName(const std::string& name);
+  void KeepMetricName(StudyRecord& study);
   void CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason);
   void SetStudyState(StudyRecord& study, v1::StudyState state, const std::string& reason);
   void FinishStudyIfDone(StudyRecord& study);
@@ -124,6 +134,20 @@ class Core {
   // seeds.cc
   absl::StatusOr<std::vector<v1::Trial>> FindSeeds(const SubmitCall& call);
   void TakeSeeds(StudyRecord& study, const std::vector<v1::Trial>& seeds);
+
+  // deleted.cc
+  Result DeleteStudy(const v1::DeleteStudyRequest& request);
+  Result LookUpDeleted(const LookUpDeletedStudy& question);
+  Result RestoreStudy(const RestoreCall& call);
+  void RestoreTrialsOf(StudyRecord& study, const v1::WholeStudy& whole);
+  v1::WholeStudy WholeOf(const StudyRecord& study) const;
+  absl::StatusOr<int64_t> FindDeleted(const std::string& text) const;
+  void PurgeDeleted(int64_t study_id);
+  void PurgeOld();
+
+  // import.cc
+  Result Import(const ImportCall& call);
+  absl::StatusOr<v1::Study> DraftStudy(const v1::ImportStudyRequest::Header& header) const;
 
   // trials.cc
   static absl::StatusOr<std::vector<v1::Param>> FixedParamsOf(

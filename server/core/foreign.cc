@@ -44,7 +44,7 @@ void KeepOurs(const v1::Trial& ours, v1::Trial* theirs) {
 void Core::Handle(const ForeignRows& rows) {
   for (const int64_t id : rows.lost_studies) {
     if (const auto it = state_.studies.find(id); it != state_.studies.end()) {
-      RemoveStudy(it->second, /*rows_are_gone=*/true);
+      RemoveStudy(it->second, Removal::kByOthers);
     }
   }
   for (const Snapshot::StudyRow& row : rows.studies) TakeStudy(row);

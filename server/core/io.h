@@ -39,6 +39,26 @@ struct SubmitCall {
   std::vector<v1::ConfigIssue> warnings;
   std::vector<v1::Trial> seeds = {};  // Read from the file of spec.seed_from.
 };
+// An edit whose search space, if it changes, has been validated with the whole configuration.
+struct UpdateCall {
+  v1::UpdateStudyRequest request;
+  v1::StudySpec spec;  // Counts if the request edits the space.
+};
+// An import whose trials have been read already.
+struct ImportCall {
+  v1::ImportStudyRequest::Header header;
+  std::vector<v1::Trial> trials;
+};
+// Answered with v1::DeleteStudyResponse: which deleted study a restore is about, so that it can be
+// read from the store; 0: the request was done before and RestoreCall repeats its answer.
+struct LookUpDeletedStudy {
+  std::string request_id;
+  std::string study;
+};
+struct RestoreCall {
+  v1::RestoreStudyRequest request;
+  v1::WholeStudy whole;
+};
 // The resolution of a trial's name for readers of the store.
 struct ResolveTrial {
   std::string trial;
@@ -79,13 +99,13 @@ struct OptunaCall {
 };
 
 using CallBody =
-    std::variant<SubmitCall, v1::GetStudyRequest, v1::ListStudiesRequest, v1::UpdateStudyRequest,
-                 v1::DeleteStudyRequest, v1::GetTrialRequest, v1::ListTrialsRequest,
-                 v1::EnqueueTrialRequest, v1::StopTrialRequest, v1::RetryTrialRequest,
-                 v1::BestTrialsRequest, v1::AskRequest, v1::TellRequest, v1::ReportValueRequest,
-                 v1::ListWorkersRequest, v1::ListCheckpointsRequest, v1::GetStatusRequest,
-                 v1::WatchRequest, ResolveTrial, CheckUpload, CheckpointStored, CheckpointDamaged,
-                 FindCheckpoint, OptunaCall>;
+    std::variant<SubmitCall, ImportCall, LookUpDeletedStudy, RestoreCall, v1::GetStudyRequest,
+                 v1::ListStudiesRequest, UpdateCall, v1::DeleteStudyRequest, v1::GetTrialRequest,
+                 v1::ListTrialsRequest, v1::EnqueueTrialRequest, v1::StopTrialRequest,
+                 v1::RetryTrialRequest, v1::BestTrialsRequest, v1::AskRequest, v1::TellRequest,
+                 v1::ReportValueRequest, v1::ListWorkersRequest, v1::ListCheckpointsRequest,
+                 v1::GetStatusRequest, v1::WatchRequest, ResolveTrial, CheckUpload,
+                 CheckpointStored, CheckpointDamaged, FindCheckpoint, OptunaCall>;
 
 struct Call {
   Token token = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vlm/v1/config.pb.h"
+#include "vlm/v1/control.pb.h"
 #include "vlm/v1/study.pb.h"
 #include "vlm/v1/trainer.pb.h"
 
@@ -34,6 +35,22 @@ struct DeleteStudy {
   int64_t study_id = 0;
   std::vector<int64_t> trial_ids;  // All its trials.
   bool rows_are_gone = false;
+  bool keep_series = false;  // It can be restored: series, logs and checkpoints stay.
+};
+// A study's configuration after an edit of its space.
+struct PutSpec {
+  int64_t study_id = 0;
+  v1::StudySpec spec;
+  std::string config_hash;
+};
+// A deleted study, whole, to be restored from. In the transaction of its DeleteStudy.
+struct PutDeletedStudy {
+  v1::WholeStudy whole;
+};
+// Forgets a deleted study; `purge`: with the series, logs and checkpoints that were kept.
+struct DropDeletedStudy {
+  int64_t study_id = 0;
+  bool purge = false;
 };
 // Inserts or updates a trial: trials, trial_params, trial_values, trial_*_attributes, vlm_trials.
 // Intermediate values travel separately. The order of `params` is the order of trial_params.
@@ -105,10 +122,10 @@ struct PutSamplerState {
   std::string state;
 };
 
-using Mutation =
-    std::variant<PutStudy, PutStudyAttribute, DeleteStudy, PutTrial, PutTrialParam,
-                 PutTrialAttribute, PutIntermediateValue, PutAttempt, ApplyReport, PutWorker,
-                 PutCheckpoint, DeleteCheckpoint, AppendEvent, PutRequest, PutSamplerState>;
+using Mutation = std::variant<PutStudy, PutStudyAttribute, DeleteStudy, PutTrial, PutTrialParam,
+                              PutTrialAttribute, PutIntermediateValue, PutAttempt, ApplyReport,
+                              PutWorker, PutCheckpoint, DeleteCheckpoint, AppendEvent, PutRequest,
+                              PutSamplerState, PutSpec, PutDeletedStudy, DropDeletedStudy>;
 
 // One atomic transaction.
 using Batch = std::vector<Mutation>;
@@ -136,6 +153,7 @@ struct Snapshot {
   std::vector<v1::Trial> trials;         // With params, values, intermediate values; by trial_id.
   std::vector<PutAttempt> attempts;      // By attempt_id.
   std::vector<ReportMark> report_marks;  // Of attempts that are not in an end state.
+  std::vector<v1::WholeStudy> deleted;   // Study and ids of checkpoints only.
   std::vector<v1::Worker> workers;
   std::vector<v1::Checkpoint> checkpoints;
   std::vector<PutRequest> requests;                    // Of the last 24 hours.

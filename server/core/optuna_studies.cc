@@ -48,7 +48,7 @@ Core::Result Core::Serve(const optuna::DeleteStudyRequest& request) {
                                                       " trials of study \"", study->study.name(),
                                                       "\"; cancel it first: vlmctl study cancel"));
   }
-  RemoveStudy(*study, /*rows_are_gone=*/false);
+  RemoveStudy(*study, Removal::kForEver);
   return std::make_shared<optuna::DeleteStudyReply>();
 }
 

@@ -57,6 +57,17 @@ Core::Result Core::ListStudies(const v1::ListStudiesRequest& request) {
                           : std::min<size_t>(1000, static_cast<size_t>(request.page_size()));
   auto response = std::make_shared<v1::ListStudiesResponse>();
   size_t seen = 0;
+  if (request.deleted()) {
+    for (auto it = state_.deleted.rbegin(); it != state_.deleted.rend(); ++it) {
+      if (seen++ < *start) continue;
+      if (static_cast<size_t>(response->studies_size()) == size) {
+        response->set_next_page_token(absl::StrCat(*start + size));
+        break;
+      }
+      *response->add_studies() = it->second.study;
+    }
+    return response;
+  }
   for (auto it = state_.studies.rbegin(); it != state_.studies.rend(); ++it) {
     if (request.active_only() && IsEnd(it->second.study.state())) continue;
     if (seen++ < *start) continue;

@@ -1,5 +1,6 @@
 // Questions to samplers and what is done with the answers.
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/core/core.h"
@@ -94,6 +95,10 @@ void Core::Handle(const Suggestion& input) {
   if (it == state_.studies.end()) return;  // Deleted meanwhile.
   StudyRecord& study = it->second;
   study.question_open = false;
+  if (std::exchange(study.question_stale, false) &&
+      (input.params.ok() || absl::IsOutOfRange(input.params.status()))) {
+    return PumpAsks(study);
+  }
   if (absl::IsOutOfRange(input.params.status())) return TakeExhaustion(study, input);
   if (!input.params.ok()) {
     CancelStudy(study, v1::STUDY_STATE_FAILED,

@@ -34,7 +34,8 @@ struct StudyRecord {
   // At most one question to the sampler is open per study, so that numbers come in order.
   bool question_open = false;
   bool question_for_ask = false;
-  bool exhausted = false;  // The sampler has nothing left to try; asked again after a restart.
+  bool exhausted = false;       // The sampler has nothing left to try; asked again after a restart.
+  bool question_stale = false;  // The space was edited meanwhile: its answer counts for nothing.
   bool question_waiting = false;  // It is about a WAITING trial, not a fresh one.
   // A suggestion whose slot was taken meanwhile; used by the next grant.
   std::optional<std::vector<v1::Param>> held;
@@ -48,6 +49,12 @@ struct StudyRecord {
 
 // System attribute of a trial that was copied from another study: its number there.
 inline constexpr char kSeededFrom[] = "vlm:seeded_from";
+
+// What is known of a deleted study without reading it.
+struct DeletedStudy {
+  v1::Study study;  // With delete_time.
+  std::vector<std::string> checkpoint_ids;
+};
 
 struct TrialRecord {
   v1::Trial trial;
@@ -90,6 +97,7 @@ struct WorkerRecord {
 struct State {
   absl::btree_map<int64_t, StudyRecord> studies;
   absl::flat_hash_map<std::string, int64_t> study_names;
+  absl::btree_map<int64_t, DeletedStudy> deleted;
   absl::flat_hash_map<int64_t, std::unique_ptr<TrialRecord>> trials;
   absl::flat_hash_map<int64_t, std::unique_ptr<AttemptRecord>> attempts;
   absl::btree_map<int64_t, AttemptRecord*> live;  // Attempts that are not in an end state.

@@ -8,6 +8,7 @@
 #include "common/config/config.h"
 #include "server/core/core.h"
 #include "server/core/json_text.h"
+#include "server/core/optuna_json.h"
 
 namespace vlm::core {
 namespace {
@@ -16,7 +17,9 @@ constexpr size_t kMaxNameLength = 512;
 constexpr int64_t kMostTrials = 10'000'000;
 constexpr char kMetricNames[] = "study:metric_names";
 
-absl::Status CheckName(const std::string& name) {
+}  // namespace
+
+absl::Status Core::CheckName(const std::string& name) {
   if (name.size() > kMaxNameLength) {
     return absl::InvalidArgumentError(
         absl::StrCat("the study's name has ", name.size(), " bytes; at most ", kMaxNameLength));
@@ -28,7 +31,16 @@ absl::Status CheckName(const std::string& name) {
   return absl::OkStatus();
 }
 
-}  // namespace
+// Optuna's name for what the values are.
+void Core::KeepMetricName(StudyRecord& study) {
+  if (study.study.metric().empty()) return;
+  std::vector<std::string> metrics;
+  for (const std::string& metric : study.study.metrics()) metrics.push_back(QuoteJson(metric));
+  if (metrics.empty()) metrics.push_back(QuoteJson(study.study.metric()));
+  study.system_attributes[kMetricNames] = absl::StrCat("[", absl::StrJoin(metrics, ", "), "]");
+  out_->batch.push_back(PutStudyAttribute{study.study.study_id(), false, kMetricNames,
+                                          study.system_attributes[kMetricNames]});
+}
 
 // The file's name without its ending, with a number when that is taken.
 std::string Core::MakeUpName(const std::string& config_path) const {
@@ -101,14 +113,7 @@ Core::Result Core::Submit(const SubmitCall& call) {
   StudyRecord& kept = state_.studies[study.study_id()];
   kept = std::move(record);
   Put(kept);
-  if (!kept.study.metric().empty()) {  // Optuna's name for what the values are.
-    std::vector<std::string> metrics;
-    for (const std::string& metric : kept.study.metrics()) metrics.push_back(QuoteJson(metric));
-    if (metrics.empty()) metrics.push_back(QuoteJson(kept.study.metric()));
-    kept.system_attributes[kMetricNames] = absl::StrCat("[", absl::StrJoin(metrics, ", "), "]");
-    out_->batch.push_back(PutStudyAttribute{kept.study.study_id(), false, kMetricNames,
-                                            kept.system_attributes[kMetricNames]});
-  }
+  KeepMetricName(kept);
   AnnounceStudy(kept);
   Emit("study.created", absl::StrCat("study ", name, " was submitted"), &kept, nullptr);
   TakeSeeds(kept, *seeds);
@@ -183,12 +188,53 @@ void Core::EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request)
   if (request.has_parallelism()) study.study.set_parallelism(request.parallelism());
 }
 
-Core::Result Core::UpdateStudy(const v1::UpdateStudyRequest& request) {
+// What trials have drawn must go with the new ranges, and none may be missing.
+absl::Status Core::CheckSpace(const StudyRecord& study, const UpdateCall& call) const {
+  if (call.request.search_space().empty()) return absl::OkStatus();
+  if (IsEnd(study.study.state()) && study.study.state() == v1::STUDY_STATE_CANCELLED) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("study \"", study.study.name(), "\" is CANCELLED and draws no more values"));
+  }
+  for (const v1::SearchParam& fresh : call.spec.search_space()) {
+    absl::Status fits;
+    for (const v1::SearchParam& old : study.spec.search_space()) {
+      if (old.name() == fresh.name()) {
+        fits.Update(CheckCompatible(old.distribution(), fresh.distribution()));
+      }
+    }
+    if (const auto it = study.distributions.find(fresh.name()); it != study.distributions.end()) {
+      fits.Update(CheckCompatible(it->second, fresh.distribution()));
+    }
+    if (!fits.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("search_space ", fresh.name(), ": ", fits.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Suggestions made before, and the one that is being made, count for nothing.
+void Core::EditSpace(StudyRecord& study, const UpdateCall& call) {
+  if (call.request.search_space().empty()) return;
+  *study.spec.mutable_search_space() = call.spec.search_space();
+  study.study.set_config_hash(config::ConfigHash(study.spec));
+  study.held.reset();
+  study.question_stale = study.question_open;
+  study.exhausted = false;
+  out_->batch.push_back(PutSpec{study.study.study_id(), study.spec, study.study.config_hash()});
+  AnnounceStudy(study);
+  Emit("study.space", absl::StrCat("the search space of ", study.study.name(), " was edited"),
+       &study, nullptr);
+}
+
+Core::Result Core::UpdateStudy(const UpdateCall& call) {
+  const v1::UpdateStudyRequest& request = call.request;
   auto found = FindStudy(request.study());
   if (!found.ok()) return found.status();
   StudyRecord& study = **found;
   const v1::StudyState state = study.study.state();
   if (absl::Status fits = CheckBudget(study, request); !fits.ok()) return fits;
+  if (absl::Status fits = CheckSpace(study, call); !fits.ok()) return fits;
   const auto refuse = [&](absl::string_view what) {
     return absl::FailedPreconditionError(absl::StrCat("study \"", study.study.name(), "\" is ",
                                                       ShortName(state), " and cannot be ", what));
@@ -219,6 +265,7 @@ Core::Result Core::UpdateStudy(const v1::UpdateStudyRequest& request) {
       EditBudget(study, request);
       break;
   }
+  EditSpace(study, call);
   Put(study);
   auto response = std::make_shared<v1::UpdateStudyResponse>();
   *response->mutable_study() = View(study);
@@ -257,23 +304,8 @@ void Core::CancelStudy(StudyRecord& study, v1::StudyState end, const std::string
   }
 }
 
-Core::Result Core::DeleteStudy(const v1::DeleteStudyRequest& request) {
-  auto found = FindStudy(request.study());
-  if (!found.ok()) return found.status();
-  StudyRecord& study = **found;
-  if (study.live_attempts > 0 && !request.cancel()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("study \"", study.study.name(), "\" has ", study.live_attempts,
-                     " running attempts; cancel it first, or delete with --cancel"));
-  }
-  auto response = std::make_shared<v1::DeleteStudyResponse>();
-  response->set_study_id(study.study.study_id());
-  RemoveStudy(study, /*rows_are_gone=*/false);
-  return response;
-}
-
 // With its trials; attempts that are live are fenced. `study` is gone afterwards.
-void Core::RemoveStudy(StudyRecord& study, bool rows_are_gone) {
+void Core::RemoveStudy(StudyRecord& study, Removal removal) {
   const int64_t study_id = study.study.study_id();
   for (int64_t trial_id : study.trial_ids) {
     TrialRecord& trial = *state_.trials.at(trial_id);
@@ -288,7 +320,7 @@ void Core::RemoveStudy(StudyRecord& study, bool rows_are_gone) {
       }
     }
     for (const std::string& id : state_.trial_checkpoints[trial_id]) {
-      out_->effects.push_back(DropCheckpointFile{id});
+      if (removal != Removal::kRestorable) out_->effects.push_back(DropCheckpointFile{id});
       state_.checkpoints.erase(id);
     }
     state_.trial_checkpoints.erase(trial_id);
@@ -298,7 +330,8 @@ void Core::RemoveStudy(StudyRecord& study, bool rows_are_gone) {
   RefuseAsks(study, absl::NotFoundError("the study was deleted"));
   Emit("study.deleted", absl::StrCat("study ", study.study.name(), " was deleted"), &study,
        nullptr);
-  out_->batch.push_back(vlm::core::DeleteStudy{study_id, study.trial_ids, rows_are_gone});
+  out_->batch.push_back(vlm::core::DeleteStudy{
+      study_id, study.trial_ids, removal == Removal::kByOthers, removal == Removal::kRestorable});
   out_->effects.push_back(SearchForget{study_id});
   for (int64_t trial_id : study.trial_ids) state_.trials.erase(trial_id);
   state_.study_names.erase(study.study.name());

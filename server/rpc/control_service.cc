@@ -86,7 +86,6 @@ grpc::Status ControlService::Validate(Context*, const v1::ValidateRequest* reque
   }
 VLM_PASS(GetStudy)
 VLM_PASS(ListStudies)
-VLM_PASS(UpdateStudy)
 VLM_PASS(DeleteStudy)
 VLM_PASS(ListTrials)
 VLM_PASS(EnqueueTrial)

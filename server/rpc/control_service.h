@@ -46,6 +46,12 @@ class ControlService final : public ControlBase {
   grpc::Status StopTrial(Context*, const v1::StopTrialRequest*, v1::StopTrialResponse*) override;
   grpc::Status RetryTrial(Context*, const v1::RetryTrialRequest*, v1::RetryTrialResponse*) override;
   grpc::Status BestTrials(Context*, const v1::BestTrialsRequest*, v1::BestTrialsResponse*) override;
+  grpc::Status RestoreStudy(Context*, const v1::RestoreStudyRequest*,
+                            v1::RestoreStudyResponse*) override;
+  grpc::Status ImportStudy(Context*, grpc::ServerReader<v1::ImportStudyRequest>*,
+                           v1::ImportStudyResponse*) override;
+  grpc::Status ExportStudy(Context*, const v1::ExportStudyRequest*,
+                           grpc::ServerWriter<v1::ExportStudyResponse>*) override;
   grpc::Status GetImportance(Context*, const v1::GetImportanceRequest*,
                              v1::GetImportanceResponse*) override;
   using AsyncContext = grpc::CallbackServerContext;

@@ -4,6 +4,7 @@
 
 #include "absl/time/clock.h"
 #include "server/storage/blocks.h"
+#include "server/storage/deleted.h"
 #include "server/storage/migrations.h"
 #include "server/storage/optuna_rows.h"
 #include "vlm/v1/control.pb.h"
@@ -48,6 +49,7 @@ struct Applier {
       marks_of_attempts.bind(1, trial_id);
       marks_of_attempts.exec();
       for (const char* table : kTrialTables) {
+        if (m.keep_series && IsSeriesTable(table)) continue;
         SQLite::Statement& s =
             c.Prepare(std::string("DELETE FROM ") + table + " WHERE trial_id = ?");
         s.bind(1, trial_id);
@@ -193,6 +195,16 @@ struct Applier {
     s.bind(4, absl::ToUnixSeconds(absl::Now()));
     s.exec();
   }
+  void operator()(const core::PutSpec& m) {
+    SQLite::Statement& s =
+        c.Prepare("UPDATE vlm_studies SET spec = ?, config_hash = ? WHERE study_id = ?");
+    BindBody(s, 1, m.spec);
+    s.bind(2, m.config_hash);
+    s.bind(3, m.study_id);
+    s.exec();
+  }
+  void operator()(const core::PutDeletedStudy& m) { WriteDeleted(c, m.whole); }
+  void operator()(const core::DropDeletedStudy& m) { DropDeleted(c, m); }
   void operator()(const core::PutSamplerState& m) {
     SQLite::Statement& s = c.Prepare("UPDATE vlm_studies SET sampler_state = ? WHERE study_id = ?");
     BindBytes(s, 1, m.state);

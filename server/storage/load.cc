@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "server/core/optuna_json.h"
+#include "server/storage/deleted.h"
 #include "server/storage/optuna_rows.h"
 
 namespace vlm::storage {
@@ -237,6 +238,7 @@ void LoadAttempts(Connection& c, core::Snapshot* out) {
 
 void LoadOwnTables(Connection& c, core::Snapshot* out) {
   LoadAttempts(c, out);
+  LoadDeleted(c, out);
   SQLite::Statement& w = c.Prepare("SELECT body FROM vlm_workers ORDER BY worker_id");
   while (w.executeStep()) ParseBody(w.getColumn(0), &out->workers.emplace_back(), "a worker");
   SQLite::Statement& k = c.Prepare("SELECT body FROM vlm_checkpoints");

@@ -90,6 +90,12 @@ CREATE TABLE vlm_logs (trial_id INTEGER NOT NULL, first_sequence INTEGER NOT NUL
 INSERT INTO vlm_meta VALUES ('schema', 1);
 )sql";
 
+// Migration 3: studies that can be restored; see deleted.h. (2 made the change triggers.)
+constexpr char kMigration3[] = R"sql(
+CREATE TABLE vlm_deleted_studies (study_id INTEGER NOT NULL PRIMARY KEY, summary BLOB NOT NULL,
+  body BLOB NOT NULL);
+)sql";
+
 int64_t Scalar(Connection& c, const std::string& sql) {
   SQLite::Statement& s = c.Prepare(sql);
   const int64_t value = s.executeStep() ? s.getColumn(0).getInt64() : 0;
@@ -143,6 +149,12 @@ absl::Status CheckRevision(Connection& c, const std::string& path) {
                    "; run `optuna storage upgrade` on it, or update vlmctl"));
 }
 
+void CreateOptunaTables(Connection& c) {
+  SQLite::Transaction transaction(c.database());
+  c.Execute(kOptunaTables);
+  transaction.commit();
+}
+
 absl::Status Migrate(Connection& c, const std::string& path) {
   absl::Status owner;
   int64_t tables = 0;
@@ -158,16 +170,13 @@ absl::Status Migrate(Connection& c, const std::string& path) {
   return Guard(path, [&] {
     c.Execute("PRAGMA journal_mode = WAL");
     c.Execute("PRAGMA synchronous = FULL");
-    if (tables == 0) {
-      SQLite::Transaction transaction(c.database());
-      c.Execute(kOptunaTables);
-      transaction.commit();
-    }
+    if (tables == 0) CreateOptunaTables(c);
     // An upgrade of Optuna's schema drops triggers.
     if (version == kSchemaVersion) return MakeChangeTriggers(c);
     if (tables > 0) BackUp(c, path, version + 1);
     SQLite::Transaction transaction(c.database());
     if (version < 1) c.Execute(kMigration1);
+    if (version < 3) c.Execute(kMigration3);
     MakeChangeTriggers(c);
     c.Execute(
         absl::StrCat("UPDATE vlm_meta SET value = ", kSchemaVersion, " WHERE key = 'schema'"));

@@ -8,10 +8,13 @@
 
 namespace vlm::storage {
 
-inline constexpr int kSchemaVersion = 2;  // Newest migration of the vlm_* tables.
+inline constexpr int kSchemaVersion = 3;  // Newest migration of the vlm_* tables.
 // Our tables that hang on trials. (vlm_report_marks hangs on vlm_attempts.)
 inline constexpr const char* kTrialTables[] = {"vlm_trials", "vlm_metric_blocks", "vlm_profiles",
                                                "vlm_logs",   "vlm_checkpoints",   "vlm_attempts"};
+
+// Optuna's tables of schema 12 in an empty database. Throws; callers run inside Guard.
+void CreateOptunaTables(Connection& connection);
 
 // Creates or upgrades. FAILED_PRECONDITION: not an Optuna file, an Optuna schema that is not
 // v3.2.0.a, or vlm tables of a newer version; nothing is written then.

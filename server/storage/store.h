@@ -51,6 +51,10 @@ class Store {
   absl::StatusOr<v1::GetProfileResponse> ReadProfiles(int64_t trial_id);
   // The newest `count` events, oldest first.
   absl::StatusOr<std::vector<v1::Event>> ReadEvents(int count);
+  // Writes a study as an Optuna database of its own to `path`, where nothing is yet. Any thread.
+  absl::Status ExportStudy(int64_t study_id, const std::string& path);
+  // NOT_FOUND: no deleted study has this id.
+  absl::StatusOr<v1::WholeStudy> ReadDeletedStudy(int64_t study_id);
   // Bytes of the file and its write-ahead log.
   int64_t FileBytes() const;
 

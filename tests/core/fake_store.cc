@@ -82,6 +82,7 @@ Snapshot FakeStore::Load() const {
       out.report_marks.push_back(mark);
     }
   }
+  for (const auto& [id, whole] : deleted_) out.deleted.push_back(whole);
   for (const auto& [id, worker] : workers_) out.workers.push_back(worker);
   for (const auto& [id, checkpoint] : checkpoints_) out.checkpoints.push_back(checkpoint);
   for (const auto& [id, request] : requests_) out.requests.push_back(request);

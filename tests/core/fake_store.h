@@ -26,6 +26,7 @@ class FakeStore {
     const auto it = applied_.find({attempt_id, node});
     return it == applied_.end() ? none : it->second;
   }
+  const std::map<int64_t, v1::WholeStudy>& deleted() const { return deleted_; }
   const std::vector<v1::Event>& events() const { return events_; }
   const std::map<std::string, v1::Checkpoint>& checkpoints() const { return checkpoints_; }
 
@@ -46,8 +47,12 @@ class FakeStore {
   void Put(const AppendEvent& m) { events_.push_back(m.event); }
   void Put(const PutRequest& m) { requests_[m.request_id] = m; }
   void Put(const PutSamplerState& m) { studies_[m.study_id].sampler_state = m.state; }
+  void Put(const PutSpec& m) { studies_[m.study_id].spec = m.spec; }
+  void Put(const PutDeletedStudy& m) { deleted_[m.whole.study().study_id()] = m.whole; }
+  void Put(const DropDeletedStudy& m) { deleted_.erase(m.study_id); }
 
   std::map<int64_t, Snapshot::StudyRow> studies_;
+  std::map<int64_t, v1::WholeStudy> deleted_;
   std::map<int64_t, v1::Trial> trials_;
   std::map<int64_t, std::map<int64_t, double>> values_;
   std::map<int64_t, PutAttempt> attempts_;

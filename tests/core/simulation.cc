@@ -117,7 +117,7 @@ void Simulation::ActAsPerson() {
       request.set_study(study);
       request.set_action(static_cast<v1::UpdateStudyRequest::Action>(1 + Draw(3)));
       if (Chance(50)) request.set_action(v1::UpdateStudyRequest::ACTION_RESUME);
-      return Step({core::Call{7, request}});
+      return Step({core::Call{7, core::UpdateCall{request, {}}}});
     }
   }
 }

@@ -12,7 +12,7 @@ class SubmitTest : public CoreFixture {
     request.set_study(study);
     request.set_action(action);
     if (n_trials > 0) request.set_n_trials(n_trials);
-    auto response = Call<v1::UpdateStudyResponse>(request);
+    auto response = Call<v1::UpdateStudyResponse>(UpdateCall{request, {}});
     if (!response.ok()) return response.status();
     return response->study();
   }
@@ -85,7 +85,7 @@ TEST_F(SubmitTest, ARequestIdOfAnotherMethodIsRefused) {
   update.set_request_id("id-1");
   update.set_study("a");
 
-  EXPECT_EQ(Call<v1::UpdateStudyResponse>(update).status().code(),
+  EXPECT_EQ(Call<v1::UpdateStudyResponse>(UpdateCall{update, {}}).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 

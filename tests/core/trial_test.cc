@@ -215,7 +215,7 @@ TEST_F(TrialTest, AskOfAPausedStudyIsRefused) {
   v1::UpdateStudyRequest pause;
   pause.set_study("a");
   pause.set_action(v1::UpdateStudyRequest::ACTION_PAUSE);
-  ASSERT_TRUE(Call<v1::UpdateStudyResponse>(pause).ok());
+  ASSERT_TRUE(Call<v1::UpdateStudyResponse>(UpdateCall{pause, {}}).ok());
   EXPECT_EQ(Ask().status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
@@ -230,7 +230,7 @@ TEST_F(TrialTest, AnOpenAskIsAnsweredWhenItsStudyIsCancelled) {
   v1::UpdateStudyRequest cancel;
   cancel.set_study("a");
   cancel.set_action(v1::UpdateStudyRequest::ACTION_CANCEL);
-  ASSERT_TRUE(Call<v1::UpdateStudyResponse>(cancel).ok());
+  ASSERT_TRUE(Call<v1::UpdateStudyResponse>(UpdateCall{cancel, {}}).ok());
   EXPECT_TRUE(core_->state().studies.at(1).asks.empty());
 }
 

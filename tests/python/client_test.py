@@ -77,6 +77,24 @@ class ClientTest(CoordinatorTest):
         self.client.delete(self.name)
         with self.assertRaises(vlmctl.NotFound):
             self.client.study(self.name)
+        self.assertEqual(self.client.restore(self.name).state, "cancelled")
+        self.client.delete(self.name, purge=True)
+        with self.assertRaises(vlmctl.NotFound):
+            self.client.restore(self.name)
+
+    def test_the_next_suggestion_uses_an_edited_range(self):
+        self.submit()
+        self.client.ask(self.name).tell(1)
+        narrow = {"type": "float", "low": 0.02, "high": 0.03, "log": True}
+        self.client.edit(self.name, search_space={"learning_rate": narrow})
+        for _ in range(3):
+            rate = self.client.ask(self.name).params["learning_rate"]
+            self.assertTrue(0.02 <= rate <= 0.03, rate)
+        for wrong in ({"learning_rate": {**narrow, "log": False}}, {"learning_rate": [1, 2]},
+                      {"learning_rate": {**narrow, "low": 9.0}}, {"nobody": narrow},
+                      {"n_embd": [128, 256]}):
+            with self.assertRaises(vlmctl.InvalidArgument, msg=wrong):
+                self.client.edit(self.name, search_space=wrong)
 
     # Ask and tell.
 

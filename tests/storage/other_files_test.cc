@@ -62,7 +62,7 @@ TEST_F(StoreTest, AnOptunaFileIsMigratedAfterABackup) {
   Execute("PRAGMA journal_mode = DELETE");
   for (const char* table :
        {"meta", "studies", "trials", "attempts", "report_marks", "workers", "checkpoints", "events",
-        "requests", "metric_blocks", "profiles", "logs"}) {
+        "requests", "metric_blocks", "profiles", "logs", "deleted_studies"}) {
     Execute(absl::StrCat("DROP TABLE vlm_", table));
   }
   Execute("INSERT INTO studies VALUES (5, 'theirs')");
@@ -71,6 +71,20 @@ TEST_F(StoreTest, AnOptunaFileIsMigratedAfterABackup) {
   EXPECT_FALSE(snapshot.studies[0].spec.has_train());
   EXPECT_EQ(snapshot.last_study_id, 5);
   EXPECT_TRUE(std::filesystem::exists(path_ + ".before-migration-1"));
+}
+
+TEST_F(StoreTest, AFileOfTheFirstVersionIsMigratedAfterABackup) {
+  {
+    auto store = Open();
+    ASSERT_TRUE(Commit(*store, SampleBatch()).ok());
+  }
+  Execute("DROP TABLE vlm_deleted_studies");
+  Execute("UPDATE vlm_meta SET value = 1 WHERE key = 'schema'");
+  const core::Snapshot snapshot = OpenAndLoad();
+  EXPECT_EQ(snapshot.studies.size(), 1u);
+  EXPECT_TRUE(snapshot.deleted.empty());
+  EXPECT_TRUE(std::filesystem::exists(path_ + ".before-migration-2"));
+  OpenAndLoad();  // And is of the present version from then on.
 }
 
 TEST_F(StoreTest, AForeignTrialWeHaveNoFormForDoesNotCloseTheFile) {

@@ -152,13 +152,19 @@ void Core::QueueAsk(Token token, const v1::AskRequest& request) {
   auto found = FindStudy(request.study());
   if (!found.ok()) return ReplyTo(token, found.status());
   StudyRecord& study = **found;
+  if (!study.spec.has_train()) {
+    return ReplyTo(token, absl::FailedPreconditionError(absl::StrCat(
+                              "study \"", study.study.name(),
+                              "\" was made by another program and has no search space here; "
+                              "ask its own sampler")));
+  }
   const bool used_up = !BudgetLeft(study) && study.waiting.empty();
   if (study.study.state() == v1::STUDY_STATE_COMPLETED ||
       (study.study.state() == v1::STUDY_STATE_ACTIVE && (used_up || TimedOut(study)))) {
     return ReplyTo(token, absl::ResourceExhaustedError(absl::StrCat("study \"", study.study.name(),
                                                                     "\" has used up its budget")));
   }
-  if (study.study.state() != v1::STUDY_STATE_ACTIVE || !study.spec.has_train()) {
+  if (study.study.state() != v1::STUDY_STATE_ACTIVE) {
     return ReplyTo(
         token, absl::FailedPreconditionError(absl::StrCat("study \"", study.study.name(), "\" is ",
                                                           ShortName(study.study.state()))));

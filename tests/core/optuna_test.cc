@@ -116,6 +116,11 @@ TEST_F(OptunaTest, AStudyOfAClientIsNeverScheduledAndSurvivesARestart) {
   v1::BestTrialsRequest best;
   best.set_study("theirs");
   EXPECT_FALSE(Call<v1::BestTrialsResponse>(best).ok());
+  v1::AskRequest ask;
+  ask.set_study("theirs");
+  const auto asked = Call<v1::AskResponse>(ask);
+  EXPECT_EQ(asked.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(asked.status().message().find("its own sampler"), std::string::npos);
 }
 
 }  // namespace

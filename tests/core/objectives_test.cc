@@ -127,7 +127,7 @@ TEST_F(ObjectivesTest, EnqueuedConfigurationsComeFirst) {
   ASSERT_TRUE(Submit("a", spec).ok());
   RunToEnd("w1", 0.5);
   EXPECT_EQ(Trial("a/0").params(0).value().float_value(), 0.005);
-  EXPECT_EQ(Trial("a/0").system_attributes().at("fixed_params"), "{\"learning_rate\":0.005}");
+  EXPECT_EQ(Trial("a/0").system_attributes().at("fixed_params"), "{\"learning_rate\": 0.005}");
   EXPECT_EQ(Trial("a/1").params(0).value().float_value(), 0.001);
 }
 

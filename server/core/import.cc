@@ -38,9 +38,13 @@ absl::Status CheckImportedValues(const v1::Trial& trial, int objectives) {
 absl::Status CheckImportedParams(const v1::Trial& trial, Ranges* ranges) {
   for (const v1::Param& param : trial.params()) {
     RETURN_IF_ERROR(CheckLength("parameter", param.name()));
-    if (const auto internal = Internal(param.distribution(), param.value()); !internal.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(param.name(), ": ", internal.status().message()));
+    absl::Status fits_range = Internal(param.distribution(), param.value()).status();
+    // Optuna keeps numbers outside their range; a file that has them is more likely wrong.
+    if (fits_range.ok() && !param.distribution().has_categorical_distribution()) {
+      fits_range = search::ToInternal(param.distribution(), param.value()).status();
+    }
+    if (!fits_range.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(param.name(), ": ", fits_range.message()));
     }
     const auto [known, fresh] = ranges->try_emplace(param.name(), param.distribution());
     if (fresh) continue;

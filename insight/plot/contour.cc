@@ -65,7 +65,7 @@ void DrawField(Canvas* canvas, const Area& area, const std::vector<Sample>& samp
       const double share =
           Band(Interpolate(samples, (column + 0.5) / cells, 1 - (row + 0.5) / cells));
       const Color c = HeatColor(flip ? 1 - share : share);
-      const auto part = [](double v) { return static_cast<uint32_t>(v * 255 + 0.5); };
+      const auto part = [](double v) { return static_cast<uint32_t>(std::lround(v * 255)); };
       line[column] = part(c.r) << 16U | part(c.g) << 8U | part(c.b);
     }
   }

@@ -111,8 +111,9 @@ absl::Status PlotSlice(const StudyPlot& study, size_t objective, const std::stri
   const ParamAxis y = MakeParamAxis(goal, ValueColumn(study, objective), y_ticks);
   for (size_t i = 0; i < study.params.size(); ++i) {
     Panel panel;
+    const size_t row = i / columns;
     const double left = 76 + cell_width * static_cast<double>(i % columns);
-    const double top = 48 + cell_height * static_cast<double>(i / columns);
+    const double top = 48 + cell_height * static_cast<double>(row);
     panel.area = {left, top + 4, left + cell_width - 18, top + cell_height - 46};
     panel.y = y;
     panel.x = MakeParamAxis(study.params[i], ParamColumn(study, i),

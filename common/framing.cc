@@ -15,28 +15,29 @@
 namespace vlm {
 namespace {
 
-absl::Status SendAll(int fd, const char* data, size_t size, std::optional<int> descriptor) {
+// `descriptor` may be null.
+absl::Status SendAll(int fd, const char* data, size_t size, const int* descriptor) {
   while (size > 0) {
     iovec piece{const_cast<char*>(data), size};
     msghdr header{};
     header.msg_iov = &piece;
     header.msg_iovlen = 1;
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    if (descriptor.has_value()) {
+    if (descriptor != nullptr) {
       header.msg_control = control;
       header.msg_controllen = sizeof(control);
       cmsghdr* message = CMSG_FIRSTHDR(&header);
       message->cmsg_level = SOL_SOCKET;
       message->cmsg_type = SCM_RIGHTS;
       message->cmsg_len = CMSG_LEN(sizeof(int));
-      std::memcpy(CMSG_DATA(message), &*descriptor, sizeof(int));
+      std::memcpy(CMSG_DATA(message), descriptor, sizeof(int));
     }
     const ssize_t sent = sendmsg(fd, &header, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
       return absl::UnavailableError(absl::StrCat("send to peer: ", std::strerror(errno)));
     }
-    descriptor.reset();  // It travelled with the first byte.
+    descriptor = nullptr;  // It travelled with the first byte.
     data += sent;
     size -= static_cast<size_t>(sent);
   }
@@ -93,7 +94,8 @@ absl::Status FrameSocket::Send(const google::protobuf::MessageLite& message,
   const uint32_t length = htole32(static_cast<uint32_t>(size));
   std::memcpy(frame.data(), &length, sizeof(length));
   if (!message.AppendToString(&frame)) return absl::InvalidArgumentError("message is incomplete");
-  return SendAll(fd_, frame.data(), frame.size(), descriptor);
+  return SendAll(fd_, frame.data(), frame.size(),
+                 descriptor.has_value() ? &descriptor.value() : nullptr);
 }
 
 absl::Status FrameSocket::Receive(google::protobuf::MessageLite& message,

@@ -76,8 +76,8 @@ absl::StatusOr<v1::WholeStudy> Store::ReadDeletedStudy(int64_t study_id) {
   v1::WholeStudy whole;
   bool found = false;
   MutexLock lock(parts_->read_mutex);
-  RETURN_IF_ERROR(
-      Guard(parts_->path, [&] { found = ReadDeleted(*parts_->reader, study_id, &whole); }));
+  Connection& reader = *parts_->reader;
+  RETURN_IF_ERROR(Guard(parts_->path, [&] { found = ReadDeleted(reader, study_id, &whole); }));
   if (!found) return absl::NotFoundError(absl::StrCat("study ", study_id, " is not deleted"));
   return whole;
 }

@@ -17,8 +17,9 @@ absl::StatusOr<std::vector<v1::Series>> Store::ReadSeries(int64_t trial_id,
   std::map<std::string, std::map<int64_t, std::vector<v1::Point>>> found;
   const std::set<std::string> wanted(names.begin(), names.end());
   MutexLock lock(parts_->read_mutex);
+  Connection& reader = *parts_->reader;
   RETURN_IF_ERROR(Guard(parts_->path, [&] {
-    SQLite::Statement& s = parts_->reader->Prepare(
+    SQLite::Statement& s = reader.Prepare(
         "SELECT attempt, data FROM vlm_metric_blocks WHERE trial_id = ? ORDER BY block_id");
     s.bind(1, trial_id);
     while (s.executeStep()) {
@@ -54,16 +55,17 @@ absl::StatusOr<std::vector<v1::LogLine>> Store::ReadLogs(int64_t trial_id, int64
                                                          int tail, size_t limit) {
   std::vector<v1::LogLine> out;
   MutexLock lock(parts_->read_mutex);
+  Connection& reader = *parts_->reader;
   RETURN_IF_ERROR(Guard(parts_->path, [&] {
     int64_t after = after_sequence;
     if (tail > 0) {
       SQLite::Statement& last =
-          parts_->reader->Prepare("SELECT max(last_sequence) FROM vlm_logs WHERE trial_id = ?");
+          reader.Prepare("SELECT max(last_sequence) FROM vlm_logs WHERE trial_id = ?");
       last.bind(1, trial_id);
       if (last.executeStep()) after = std::max(after, last.getColumn(0).getInt64() - tail);
       last.reset();
     }
-    SQLite::Statement& s = parts_->reader->Prepare(
+    SQLite::Statement& s = reader.Prepare(
         "SELECT data FROM vlm_logs WHERE trial_id = ? AND last_sequence > ? "
         "ORDER BY first_sequence");
     s.bind(1, trial_id);
@@ -84,9 +86,10 @@ absl::StatusOr<std::vector<v1::LogLine>> Store::ReadLogs(int64_t trial_id, int64
 absl::StatusOr<v1::GetProfileResponse> Store::ReadProfiles(int64_t trial_id) {
   v1::GetProfileResponse out;
   MutexLock lock(parts_->read_mutex);
+  Connection& reader = *parts_->reader;
   RETURN_IF_ERROR(Guard(parts_->path, [&] {
-    SQLite::Statement& s = parts_->reader->Prepare(
-        "SELECT data FROM vlm_profiles WHERE trial_id = ? ORDER BY profile_id");
+    SQLite::Statement& s =
+        reader.Prepare("SELECT data FROM vlm_profiles WHERE trial_id = ? ORDER BY profile_id");
     s.bind(1, trial_id);
     while (s.executeStep()) {
       v1::GetProfileResponse block;
@@ -101,9 +104,10 @@ absl::StatusOr<v1::GetProfileResponse> Store::ReadProfiles(int64_t trial_id) {
 absl::StatusOr<std::vector<v1::Event>> Store::ReadEvents(int count) {
   std::vector<v1::Event> out;
   MutexLock lock(parts_->read_mutex);
+  Connection& reader = *parts_->reader;
   RETURN_IF_ERROR(Guard(parts_->path, [&] {
     SQLite::Statement& s =
-        parts_->reader->Prepare("SELECT body FROM vlm_events ORDER BY sequence DESC LIMIT ?");
+        reader.Prepare("SELECT body FROM vlm_events ORDER BY sequence DESC LIMIT ?");
     s.bind(1, count);
     while (s.executeStep()) {
       const SQLite::Column body = s.getColumn(0);

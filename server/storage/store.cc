@@ -59,9 +59,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
     store->parts_->writer->Execute("PRAGMA wal_autocheckpoint = 2000");
     SwitchTriggersOff(*store->parts_->writer);
     store->parts_->lock.Install(store->parts_->writer->database().getHandle(), path);
-    MutexLock lock(store->parts_->read_mutex);
-    store->parts_->reader = std::make_unique<Connection>(path, false);
   }));
+  std::unique_ptr<Connection> reader;
+  RETURN_IF_ERROR(Guard(path, [&] { reader = std::make_unique<Connection>(path, false); }));
+  MutexLock lock(store->parts_->read_mutex);
+  store->parts_->reader = std::move(reader);
   return store;
 }
 

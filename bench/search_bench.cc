@@ -41,25 +41,23 @@ class Study {
 
   // One trial; the CPU time of its suggestion, with telling the sampler of its beginning and end.
   double Trial() {
-    TrialView view;
-    view.number = static_cast<int64_t>(trials_.size());
-    view.state = v1::TRIAL_STATE_RUNNING;
+    TrialView& view = trials_.emplace_back();
+    view.set_number(static_cast<int64_t>(trials_.size()) - 1);
+    view.set_state(v1::TRIAL_STATE_RUNNING);
     double start = CpuMicroseconds();
-    const auto params = Suggest(sampler_, study_, view.number, space_);
+    const auto params = Suggest(sampler_, study_, view.number(), space_);
     double spent = CpuMicroseconds() - start;
     double loss = 0;
     for (const v1::Param& param : *params) {
       const double x = param.value().float_value();
-      view.params.emplace_back(param.name(), x);
-      view.distributions.push_back(param.distribution());
+      view.AddParam(param.name(), param.distribution(), x);
       loss += (x - 0.3) * (x - 0.3);
     }
-    trials_.push_back(std::move(view));
     start = CpuMicroseconds();
-    sampler_.Observe(study_, trials_.back().number);
-    trials_.back().state = v1::TRIAL_STATE_COMPLETE;
-    trials_.back().values = {loss};
-    sampler_.Observe(study_, trials_.back().number);
+    sampler_.Observe(study_, view.number());
+    view.set_state(v1::TRIAL_STATE_COMPLETE);
+    view.set_values({loss});
+    sampler_.Observe(study_, view.number());
     return spent + CpuMicroseconds() - start;
   }
   size_t size() const { return trials_.size(); }
@@ -72,7 +70,7 @@ class Study {
   }
   const Space space_ = ThreeFloats();
   TpeSampler sampler_;
-  std::vector<TrialView> trials_;
+  Trials trials_;
   const StudyView study_{"bench", {v1::DIRECTION_MINIMIZE}, &trials_};
 };
 

@@ -27,7 +27,7 @@ class SearchThread {
   struct History {
     core::SearchStudy study;
     std::unique_ptr<search::Sampler> sampler;
-    std::vector<search::TrialView> trials;
+    search::Trials trials;
   };
   static search::StudyView ViewOf(const History& history);
   // DATA_LOSS, INVALID_ARGUMENT: see Sampler::Restore and search::MakeSampler.

@@ -51,12 +51,13 @@ BruteForceSampler::Node* BruteForceSampler::Walk(const Suggested& path) {
 
 void BruteForceSampler::Observe(const StudyView& study, int64_t number) {
   const TrialView& trial = (*study.trials)[static_cast<size_t>(number)];
-  const bool running = trial.state == v1::TRIAL_STATE_RUNNING;
-  if (trial.state == v1::TRIAL_STATE_UNSPECIFIED || trial.state == v1::TRIAL_STATE_WAITING) return;
+  const bool running = trial.state() == v1::TRIAL_STATE_RUNNING;
+  if (trial.state() == v1::TRIAL_STATE_UNSPECIFIED || trial.state() == v1::TRIAL_STATE_WAITING)
+    return;
   const auto index = static_cast<size_t>(number);
   if (ended_.size() <= index) ended_.resize(index + 1);
   if (ended_[index]) return;
-  Node* node = Walk({number, trial.params, trial.distributions});
+  Node* node = Walk(SuggestedOf(trial));
   if (node == nullptr) return;  // Enqueued values beside the grid.
   if (running) {
     node->running = !node->leaf;

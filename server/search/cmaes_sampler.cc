@@ -25,7 +25,7 @@ void CmaesSampler::Observe(const StudyView& study, int64_t number) {
   tracker_.Observe(trial);
   const auto index = static_cast<size_t>(number);
   if (complete_.size() <= index) complete_.resize(index + 1);
-  if (complete_[index] || trial.state != v1::TRIAL_STATE_COMPLETE) return;
+  if (complete_[index] || trial.state() != v1::TRIAL_STATE_COMPLETE) return;
   complete_[index] = true;
   ++completed_;
 }
@@ -45,14 +45,13 @@ void CmaesSampler::TellIfFull(const StudyView& study, const Space& space) {
   std::vector<CmaEs::Solution> solutions;
   for (const auto& [number, generation] : generation_of_) {
     const TrialView& trial = (*study.trials)[static_cast<size_t>(number)];
-    if (trial.state != v1::TRIAL_STATE_COMPLETE || trial.values.size() != 1) continue;
+    if (trial.state() != v1::TRIAL_STATE_COMPLETE || trial.values().size() != 1) continue;
     if (solutions.size() == optimizer_->population_size()) break;
     CmaEs::Solution& solution = solutions.emplace_back();
-    solution.loss = maximize ? -trial.values[0] : trial.values[0];
+    solution.loss = maximize ? -trial.values()[0] : trial.values()[0];
     for (const v1::SearchParam& param : space) {
-      const auto named = std::find_if(trial.params.begin(), trial.params.end(),
-                                      [&](const auto& own) { return own.first == param.name(); });
-      solution.x.push_back(QuantileOf(param.distribution(), named->second));
+      const double value = *trial.params().Find(param.name());
+      solution.x.push_back(QuantileOf(param.distribution(), value));
     }
   }
   if (solutions.size() < optimizer_->population_size()) return;

@@ -41,14 +41,14 @@ absl::Status GridSampler::Build(const StudyView& study, const Space& space) {
 
 // Marks what the trial has tried, is trying, or failed with.
 void GridSampler::Take(const TrialView& trial) {
-  if (trial.state == v1::TRIAL_STATE_UNSPECIFIED || trial.state == v1::TRIAL_STATE_WAITING) return;
+  if (trial.state() == v1::TRIAL_STATE_UNSPECIFIED || trial.state() == v1::TRIAL_STATE_WAITING)
+    return;
   size_t combination = 0;
   for (const Axis& axis : axes_) {
-    const auto param = std::find_if(trial.params.begin(), trial.params.end(),
-                                    [&](const auto& named) { return named.first == axis.name; });
-    if (param == trial.params.end()) return;
-    const auto value = std::lower_bound(axis.values.begin(), axis.values.end(), param->second);
-    if (value == axis.values.end() || *value != param->second) return;
+    const double* own = trial.params().Find(axis.name);
+    if (own == nullptr) return;
+    const auto value = std::lower_bound(axis.values.begin(), axis.values.end(), *own);
+    if (value == axis.values.end() || *value != *own) return;
     combination =
         combination * axis.values.size() + static_cast<size_t>(value - axis.values.begin());
   }

@@ -36,8 +36,8 @@ bool Promotable(double value, std::vector<double> values, int64_t factor, bool m
 PruneDecision Halve(const HalvingRule& rule, const StudyView& study, const TrialView& trial,
                     const std::function<bool(const TrialView&)>& competes) {
   PruneDecision decision;
-  const auto [step, value] = *trial.intermediate_values.rbegin();
-  for (size_t rung = trial.rungs.size();; ++rung) {
+  const auto [step, value] = *trial.intermediate_values().rbegin();
+  for (size_t rung = trial.rungs().size();; ++rung) {
     const int64_t needed = PromotionStep(rule, static_cast<int64_t>(rung));
     if (step < needed) return decision;
     if (std::isnan(value)) {
@@ -46,7 +46,7 @@ PruneDecision Halve(const HalvingRule& rule, const StudyView& study, const Trial
     }
     std::vector<double> values;
     for (const TrialView& other : *study.trials) {
-      if (other.rungs.size() > rung && competes(other)) values.push_back(other.rungs[rung]);
+      if (other.rungs().size() > rung && competes(other)) values.push_back(other.rungs()[rung]);
     }
     values.push_back(value);
     decision.attributes.emplace_back(absl::StrCat(kRungPrefix, rung), JsonNumber(value));
@@ -59,22 +59,22 @@ PruneDecision Halve(const HalvingRule& rule, const StudyView& study, const Trial
 int64_t LongestComplete(const StudyView& study) {
   int64_t longest = -1;
   for (const TrialView& trial : *study.trials) {
-    if (trial.state != v1::TRIAL_STATE_COMPLETE || trial.intermediate_values.empty()) continue;
-    longest = std::max(longest, trial.intermediate_values.rbegin()->first);
+    if (trial.state() != v1::TRIAL_STATE_COMPLETE || trial.intermediate_values().empty()) continue;
+    longest = std::max(longest, trial.intermediate_values().rbegin()->first);
   }
   return longest;
 }
 
 int64_t StoredResource(const StudyView& study) {
   for (const TrialView& trial : *study.trials) {
-    if (trial.pruner_resource > 0) return trial.pruner_resource;
+    if (trial.pruner_resource() > 0) return trial.pruner_resource();
   }
   return 0;
 }
 
 PruneDecision HalvingPruner::Judge(const StudyView& study, int64_t number) const {
   const TrialView& trial = TrialOf(study, number);
-  if (study.directions.size() > 1 || trial.intermediate_values.empty()) return {};
+  if (study.directions.size() > 1 || trial.intermediate_values().empty()) return {};
   HalvingRule rule{config_.min_resource(), config_.reduction_factor(),
                    config_.min_early_stopping_rate(), config_.bootstrap_count()};
   bool found = false;

@@ -41,7 +41,7 @@ size_t HyperbandPruner::Bracket(const std::vector<int64_t>& budgets, const std::
 
 PruneDecision HyperbandPruner::Judge(const StudyView& study, int64_t number) const {
   const TrialView& trial = TrialOf(study, number);
-  if (study.directions.size() > 1 || trial.intermediate_values.empty()) return {};
+  if (study.directions.size() > 1 || trial.intermediate_values().empty()) return {};
   int64_t max_resource = config_.max_resource();
   bool found = false;
   if (!config_.has_max_resource()) {
@@ -59,7 +59,7 @@ PruneDecision HyperbandPruner::Judge(const StudyView& study, int64_t number) con
     const HalvingRule rule{config_.min_resource(), config_.reduction_factor(),
                            static_cast<int64_t>(own), config_.bootstrap_count()};
     decision = Halve(rule, study, trial, [&](const TrialView& other) {
-      return Bracket(budgets, study.name, other.number) == own;
+      return Bracket(budgets, study.name, other.number()) == own;
     });
   }
   if (found) decision.attributes.emplace_back(kResource, absl::StrCat(max_resource));

@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kLeastInRegime = 2;
 
-using Trials = std::vector<const v1::Trial*>;
+using TrialSet = std::vector<const v1::Trial*>;
 
 absl::Status CheckOptions(const ImportanceOptions& options, size_t objectives) {
   if (!(options.target_quantile > 0 && options.target_quantile < options.region_quantile &&
@@ -38,7 +38,7 @@ double Sign(const std::vector<v1::Direction>& directions, size_t objective) {
 }
 
 // The best share of the trials in one objective, and whatever equals the last of them.
-Trials BestShare(const Trials& trials, int objective, double sign, double quantile) {
+TrialSet BestShare(const TrialSet& trials, int objective, double sign, double quantile) {
   if (quantile == 1) return trials;
   std::vector<double> losses;
   for (const v1::Trial* trial : trials) losses.push_back(sign * trial->values(objective));
@@ -46,7 +46,7 @@ Trials BestShare(const Trials& trials, int objective, double sign, double quanti
   const double count = std::ceil(quantile * static_cast<double>(losses.size()));
   const auto last = sorted.begin() + static_cast<ptrdiff_t>(count) - 1;
   std::nth_element(sorted.begin(), last, sorted.end());
-  Trials best;
+  TrialSet best;
   for (size_t i = 0; i < trials.size(); ++i) {
     if (losses[i] <= *last) best.push_back(trials[i]);
   }
@@ -55,8 +55,8 @@ Trials BestShare(const Trials& trials, int objective, double sign, double quanti
 
 // The best share by non-domination rank; of the rank that does not fit whole, those that add most
 // hypervolume. As TPE for several objectives.
-Trials BestShareOfMany(const Trials& trials, const std::vector<v1::Direction>& directions,
-                       double quantile) {
+TrialSet BestShareOfMany(const TrialSet& trials, const std::vector<v1::Direction>& directions,
+                         double quantile) {
   if (quantile == 1) return trials;
   LossRows rows;
   for (const v1::Trial* trial : trials) {
@@ -86,21 +86,21 @@ Trials BestShareOfMany(const Trials& trials, const std::vector<v1::Direction>& d
     for (size_t i : members) taken[i] = true;
     left -= members.size();
   }
-  Trials best;
+  TrialSet best;
   for (size_t i = 0; i < trials.size(); ++i) {
     if (taken[i]) best.push_back(trials[i]);
   }
   return best;
 }
 
-// Trials that drew a parameter from the same range, with its values in internal form.
+// TrialSet that drew a parameter from the same range, with its values in internal form.
 struct Regime {
   v1::Distribution distribution;
   std::vector<double> region;
   std::vector<double> target;
 };
 
-std::vector<Regime> Partition(const std::string& name, const Trials& region,
+std::vector<Regime> Partition(const std::string& name, const TrialSet& region,
                               const absl::btree_set<const v1::Trial*>& target) {
   absl::btree_map<std::string, Regime> regimes;
   for (const v1::Trial* trial : region) {
@@ -135,7 +135,7 @@ double PearsonDivergence(const Regime& regime) {
   return sum;
 }
 
-double ImportanceOf(const std::string& name, const Trials& region,
+double ImportanceOf(const std::string& name, const TrialSet& region,
                     const absl::btree_set<const v1::Trial*>& target) {
   double sum = 0;
   for (const Regime& regime : Partition(name, region, target)) {
@@ -173,7 +173,7 @@ absl::StatusOr<Importances> ParamImportances(const std::vector<v1::Trial>& trial
     return std::all_of(trial.values().begin(), trial.values().end(),
                        [](double value) { return std::isfinite(value); });
   };
-  Trials complete;
+  TrialSet complete;
   absl::btree_set<std::string> names;
   for (const v1::Trial& trial : trials) {
     if (trial.state() != v1::TRIAL_STATE_COMPLETE) continue;
@@ -191,8 +191,8 @@ absl::StatusOr<Importances> ParamImportances(const std::vector<v1::Trial>& trial
     const double sign = Sign(directions, static_cast<size_t>(objective));
     return BestShare(complete, objective, sign, quantile);
   };
-  const Trials region = share(options.region_quantile);
-  const Trials target = share(options.target_quantile);
+  const TrialSet region = share(options.region_quantile);
+  const TrialSet target = share(options.target_quantile);
   const absl::btree_set<const v1::Trial*> chosen(target.begin(), target.end());
   Importances out;
   out.trials = static_cast<int64_t>(complete.size());

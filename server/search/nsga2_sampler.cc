@@ -18,9 +18,7 @@ const TrialView& TrialOf(const StudyView& study, int64_t number) {
 }
 
 double ValueOf(const TrialView& trial, const std::string& name) {
-  const auto param = std::find_if(trial.params.begin(), trial.params.end(),
-                                  [&](const auto& named) { return named.first == name; });
-  return param->second;  // The name is in the intersection of all COMPLETE trials.
+  return *trial.params().Find(name);  // The name is in the intersection of all COMPLETE trials.
 }
 
 }  // namespace
@@ -42,7 +40,7 @@ int64_t Nsga2Sampler::NextGeneration(const StudyView& study) {
   int64_t newest = 0;
   size_t count = 0;
   for (const auto& [number, generation] : generation_of_) {
-    if (TrialOf(study, number).state != v1::TRIAL_STATE_COMPLETE || generation < newest) continue;
+    if (TrialOf(study, number).state() != v1::TRIAL_STATE_COMPLETE || generation < newest) continue;
     count = generation > newest ? 1 : count + 1;
     newest = generation;
   }
@@ -54,7 +52,7 @@ int64_t Nsga2Sampler::NextGeneration(const StudyView& study) {
 Nsga2Sampler::Numbers Nsga2Sampler::Population(const StudyView& study, int64_t generation) const {
   Numbers numbers;
   for (const auto& [number, own] : generation_of_) {
-    if (own == generation && TrialOf(study, number).state == v1::TRIAL_STATE_COMPLETE) {
+    if (own == generation && TrialOf(study, number).state() == v1::TRIAL_STATE_COMPLETE) {
       numbers.push_back(number);
     }
   }
@@ -68,19 +66,22 @@ Nsga2Sampler::Numbers Nsga2Sampler::Elite(const StudyView& study, const Numbers&
   for (std::vector<const TrialView*>& rank : RankPopulation(trials, study.directions)) {
     const size_t room = options_.population_size - elite.size();
     if (rank.size() < room) {
-      for (const TrialView* trial : rank) elite.push_back(trial->number);
+      for (const TrialView* trial : rank) elite.push_back(trial->number());
       continue;
     }
     if (options_.niches) {
       LossRows rows;
-      for (int64_t number : elite) rows.push_back(TrialOf(study, number).values);
-      for (const TrialView* trial : rank) rows.push_back(trial->values);
+      const auto add = [&rows](const TrialView& trial) {
+        rows.emplace_back(trial.values().begin(), trial.values().end());
+      };
+      for (int64_t number : elite) add(TrialOf(study, number));
+      for (const TrialView* trial : rank) add(*trial);
       for (size_t i : SelectByNiches(std::move(rows), elite.size(), room, random_)) {
-        elite.push_back(rank[i]->number);
+        elite.push_back(rank[i]->number());
       }
     } else {
       SortByCrowding(rank);
-      for (size_t i = 0; i < room; ++i) elite.push_back(rank[i]->number);
+      for (size_t i = 0; i < room; ++i) elite.push_back(rank[i]->number());
     }
     break;
   }
@@ -113,7 +114,7 @@ int64_t Nsga2Sampler::Tournament(const StudyView& study, const Numbers& parents,
 InternalParams Nsga2Sampler::Cross(const StudyView& study, const Numbers& parents,
                                    const Space& space) {
   const bool constrained = std::any_of(parents.begin(), parents.end(), [&](int64_t number) {
-    return !TrialOf(study, number).constraints.empty();
+    return !TrialOf(study, number).constraints().empty();
   });
   const int64_t first = Tournament(study, parents, constrained);
   Numbers others = parents;

@@ -26,11 +26,11 @@ bool Dominates(const Point& a, const Point& b) {
 Point PointAt(const StudyView& study, const TrialView& trial, int64_t step) {
   Point point;
   if (study.directions.size() <= 1) {
-    const auto it = trial.intermediate_values.find(step);
-    if (it != trial.intermediate_values.end()) point = {it->second};
+    const auto it = trial.intermediate_values().find(step);
+    if (it != trial.intermediate_values().end()) point = {it->second};
   } else {
-    const auto it = trial.intermediate_vectors.find(step);
-    if (it != trial.intermediate_vectors.end()) point = it->second;
+    const auto it = trial.intermediate_vectors().find(step);
+    if (it != trial.intermediate_vectors().end()) point = it->second;
     if (point.size() != study.directions.size()) return {};
   }
   for (size_t i = 0; i < point.size(); ++i) {
@@ -44,9 +44,9 @@ Point PointAt(const StudyView& study, const TrialView& trial, int64_t step) {
 
 int64_t NewestStep(const StudyView& study, const TrialView& trial) {
   if (study.directions.size() <= 1) {
-    return trial.intermediate_values.empty() ? -1 : trial.intermediate_values.rbegin()->first;
+    return trial.intermediate_values().empty() ? -1 : trial.intermediate_values().rbegin()->first;
   }
-  return trial.intermediate_vectors.empty() ? -1 : trial.intermediate_vectors.rbegin()->first;
+  return trial.intermediate_vectors().empty() ? -1 : trial.intermediate_vectors().rbegin()->first;
 }
 
 }  // namespace
@@ -85,15 +85,15 @@ size_t InBetterFronts(const std::vector<Point>& points, size_t own) {
 
 bool ParetoPruner::MayJudge(const StudyView& study, const TrialView& trial, int64_t step) const {
   if (step < 0 || step < config_.n_warmup_steps()) return false;
-  const auto complete =
-      std::count_if(study.trials->begin(), study.trials->end(),
-                    [](const TrialView& other) { return other.state == v1::TRIAL_STATE_COMPLETE; });
+  const auto complete = std::count_if(
+      study.trials->begin(), study.trials->end(),
+      [](const TrialView& other) { return other.state() == v1::TRIAL_STATE_COMPLETE; });
   if (complete < config_.n_startup_trials()) return false;
   const auto first = [&](const auto& reported) {
     return FirstInInterval(reported, step, config_.n_warmup_steps(), config_.interval_steps());
   };
-  return study.directions.size() <= 1 ? first(trial.intermediate_values)
-                                      : first(trial.intermediate_vectors);
+  return study.directions.size() <= 1 ? first(trial.intermediate_values())
+                                      : first(trial.intermediate_vectors());
 }
 
 PruneDecision ParetoPruner::Judge(const StudyView& study, int64_t number) const {
@@ -103,7 +103,7 @@ PruneDecision ParetoPruner::Judge(const StudyView& study, int64_t number) const 
   std::vector<Point> points{PointAt(study, trial, step)};
   if (points[0].empty()) return {};
   for (const TrialView& other : *study.trials) {
-    if (other.number == number) continue;
+    if (other.number() == number) continue;
     Point point = PointAt(study, other, step);
     if (!point.empty()) points.push_back(std::move(point));
   }

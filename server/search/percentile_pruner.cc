@@ -30,28 +30,28 @@ PruneDecision PercentilePruner::Judge(const StudyView& study, int64_t number) co
 }
 
 bool PercentilePruner::ShouldPrune(const StudyView& study, const TrialView& trial) const {
-  if (trial.intermediate_values.empty()) return false;
+  if (trial.intermediate_values().empty()) return false;
   const bool maximize = Maximizes(study);
   std::vector<double> others;
   int64_t complete = 0;
   int64_t reported = 0;  // NaN counts here, although it has no part in the percentile.
-  const int64_t step = trial.intermediate_values.rbegin()->first;
+  const int64_t step = trial.intermediate_values().rbegin()->first;
   for (const TrialView& other : *study.trials) {
-    if (other.state != v1::TRIAL_STATE_COMPLETE) continue;
+    if (other.state() != v1::TRIAL_STATE_COMPLETE) continue;
     ++complete;
-    const auto it = other.intermediate_values.find(step);
-    if (it == other.intermediate_values.end()) continue;
+    const auto it = other.intermediate_values().find(step);
+    if (it == other.intermediate_values().end()) continue;
     ++reported;
     if (!std::isnan(it->second)) others.push_back(it->second);
   }
   if (complete == 0 || complete < config_.n_startup_trials()) return false;
   if (step < config_.n_warmup_steps()) return false;
-  if (!FirstInInterval(trial.intermediate_values, step, config_.n_warmup_steps(),
+  if (!FirstInInterval(trial.intermediate_values(), step, config_.n_warmup_steps(),
                        config_.interval_steps())) {
     return false;
   }
   double best = NAN;
-  for (const auto& [at, value] : trial.intermediate_values) {
+  for (const auto& [at, value] : trial.intermediate_values()) {
     if (std::isnan(value)) continue;
     if (std::isnan(best) || (maximize ? value > best : value < best)) best = value;
   }

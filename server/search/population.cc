@@ -13,12 +13,12 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 
 double Violation(const TrialView& trial) {
   double sum = 0;
-  for (double c : trial.constraints) sum += c > 0 ? c : 0;
+  for (double c : trial.constraints()) sum += c > 0 ? c : 0;
   return sum;
 }
 
 std::vector<double> Losses(const TrialView& trial, const std::vector<v1::Direction>& directions) {
-  std::vector<double> losses = trial.values;
+  std::vector<double> losses(trial.values().begin(), trial.values().end());
   for (size_t c = 0; c < losses.size() && c < directions.size(); ++c) {
     if (directions[c] == v1::DIRECTION_MAXIMIZE) losses[c] = -losses[c];
   }
@@ -28,7 +28,7 @@ std::vector<double> Losses(const TrialView& trial, const std::vector<v1::Directi
 // Adds each trial's gap between its neighbours in one objective, as a part of the whole width.
 void AddGaps(const Population& sorted, size_t objective, std::map<int64_t, double>& distances) {
   std::vector<double> values = {-kInf};
-  for (const TrialView* trial : sorted) values.push_back(trial->values[objective]);
+  for (const TrialView* trial : sorted) values.push_back(trial->values()[objective]);
   values.push_back(kInf);
   if (values[1] == values[values.size() - 2]) return;
   const double low =
@@ -38,7 +38,7 @@ void AddGaps(const Population& sorted, size_t objective, std::map<int64_t, doubl
   const double width = high - low <= 0 ? 1.0 : high - low;
   for (size_t i = 0; i < sorted.size(); ++i) {
     const double gap = values[i] == values[i + 2] ? 0 : values[i + 2] - values[i];
-    distances[sorted[i]->number] += gap / width;
+    distances[sorted[i]->number()] += gap / width;
   }
 }
 
@@ -70,14 +70,15 @@ std::vector<Population> RankPopulation(const Population& trials,
 void SortByCrowding(Population& trials) {
   if (trials.empty()) return;
   std::map<int64_t, double> distances;
-  for (size_t objective = 0; objective < trials[0]->values.size(); ++objective) {
+  for (size_t objective = 0; objective < trials[0]->values().size(); ++objective) {
     std::stable_sort(trials.begin(), trials.end(), [objective](auto* a, auto* b) {
-      return a->values[objective] < b->values[objective];
+      return a->values()[objective] < b->values()[objective];
     });
     AddGaps(trials, objective, distances);
   }
-  std::stable_sort(trials.begin(), trials.end(),
-                   [&](auto* a, auto* b) { return distances[a->number] < distances[b->number]; });
+  std::stable_sort(trials.begin(), trials.end(), [&](auto* a, auto* b) {
+    return distances[a->number()] < distances[b->number()];
+  });
   std::reverse(trials.begin(), trials.end());
 }
 

@@ -12,10 +12,11 @@ namespace vlm::search {
 namespace {
 
 Space SpaceOf(const TrialView& trial) {
-  Space space(trial.params.size());
+  const auto params = trial.params();
+  Space space(params.size());
   for (size_t i = 0; i < space.size(); ++i) {
-    space[i].set_name(trial.params[i].first);
-    *space[i].mutable_distribution() = trial.distributions[i];
+    space[i].set_name(params[i].name);
+    *space[i].mutable_distribution() = params[i].distribution;
   }
   return space;
 }
@@ -33,7 +34,7 @@ std::string Fingerprint(const Space& space) {
 }  // namespace
 
 void QmcSampler::Observe(const StudyView& study, int64_t number) {
-  const v1::TrialState state = (*study.trials)[static_cast<size_t>(number)].state;
+  const v1::TrialState state = (*study.trials)[static_cast<size_t>(number)].state();
   if (state != v1::TRIAL_STATE_COMPLETE && state != v1::TRIAL_STATE_PRUNED) return;
   if (first_ < 0 || number < first_) first_ = number;
 }
@@ -43,7 +44,7 @@ Space QmcSampler::Infer(const StudyView& study, int64_t number) const {
   if (first_ >= 0) return SpaceOf((*study.trials)[static_cast<size_t>(first_)]);
   Space all;
   for (const TrialView& trial : *study.trials) {
-    if (trial.state != v1::TRIAL_STATE_RUNNING || trial.number == number) continue;
+    if (trial.state() != v1::TRIAL_STATE_RUNNING || trial.number() == number) continue;
     for (v1::SearchParam& param : SpaceOf(trial)) {
       const auto known = std::find_if(all.begin(), all.end(), [&](const v1::SearchParam& other) {
         return other.name() == param.name();

@@ -15,32 +15,17 @@
 #include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/search/trial_view.h"
 #include "vlm/v1/config.pb.h"
 #include "vlm/v1/study.pb.h"
 
 namespace vlm::search {
 
-// A trial as samplers and pruners see it. `params` hold internal values (Optuna's: the float
-// itself, an int as double, the index of a categorical choice).
-struct TrialView {
-  int64_t number = 0;
-  v1::TrialState state = v1::TRIAL_STATE_UNSPECIFIED;
-  std::vector<double> values;                          // One per objective; empty if none.
-  std::vector<std::pair<std::string, double>> params;  // In suggestion order.
-  std::vector<v1::Distribution> distributions;         // Parallel to params.
-  absl::btree_map<int64_t, double> intermediate_values;
-  std::vector<double> constraints;  // Feasible if none is above 0.
-  // With several objectives one value per objective and step instead, in their order.
-  absl::btree_map<int64_t, std::vector<double>> intermediate_vectors;
-  std::vector<double> rungs;    // Values at completed_rung_0, _1, ... (successive halving).
-  int64_t pruner_resource = 0;  // The "auto" resource that a decision found; 0 = none.
-};
-
-// A study's history. `trials[i].number == i`; borrowed, unchanged during a call.
+// A study's history. `trials[i].number() == i`; borrowed, unchanged during a call.
 struct StudyView {
   std::string name;
   std::vector<v1::Direction> directions;
-  const std::vector<TrialView>* trials = nullptr;
+  const Trials* trials = nullptr;
 };
 
 // The space of a study, in the order in which values are suggested.
@@ -54,6 +39,8 @@ struct Suggested {
   std::vector<std::pair<std::string, double>> params;
   std::vector<v1::Distribution> distributions;
 };
+// What a trial has so far.
+Suggested SuggestedOf(const TrialView& trial);
 
 class Sampler {
  public:

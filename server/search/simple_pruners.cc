@@ -9,10 +9,10 @@ namespace vlm::search {
 
 PruneDecision ThresholdPruner::Judge(const StudyView& study, int64_t number) const {
   const TrialView& trial = TrialOf(study, number);
-  if (study.directions.size() > 1 || trial.intermediate_values.empty()) return {};
-  const auto [step, value] = *trial.intermediate_values.rbegin();
+  if (study.directions.size() > 1 || trial.intermediate_values().empty()) return {};
+  const auto [step, value] = *trial.intermediate_values().rbegin();
   if (step < config_.n_warmup_steps()) return {};
-  if (!FirstInInterval(trial.intermediate_values, step, config_.n_warmup_steps(),
+  if (!FirstInInterval(trial.intermediate_values(), step, config_.n_warmup_steps(),
                        config_.interval_steps())) {
     return {};
   }
@@ -24,7 +24,7 @@ PruneDecision ThresholdPruner::Judge(const StudyView& study, int64_t number) con
 PruneDecision PatientPruner::Judge(const StudyView& study, int64_t number) const {
   const TrialView& trial = TrialOf(study, number);
   if (study.directions.size() > 1) return {};
-  const auto& values = trial.intermediate_values;
+  const auto& values = trial.intermediate_values();
   const auto recent = static_cast<size_t>(config_.patience()) + 1;
   if (values.size() <= recent) return {};
   // Signs are turned so that smaller is better. NaN counts for nothing; with nothing but NaN on a

@@ -104,6 +104,16 @@ bool ConditionsHold(const v1::SearchParam& searched, const std::vector<v1::Param
   });
 }
 
+Suggested SuggestedOf(const TrialView& trial) {
+  Suggested suggested;
+  suggested.number = trial.number();
+  for (const ParamPoint& param : trial.params()) {
+    suggested.params.emplace_back(param.name, param.value);
+    suggested.distributions.push_back(param.distribution);
+  }
+  return suggested;
+}
+
 absl::StatusOr<std::vector<v1::Param>> Suggest(Sampler& sampler, const StudyView& study,
                                                int64_t number, const Space& space,
                                                const InternalParams& fixed) {

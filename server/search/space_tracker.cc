@@ -71,27 +71,27 @@ bool SameDistribution(const v1::Distribution& a, const v1::Distribution& b) {
 }
 
 void SpaceTracker::Observe(const TrialView& trial) {
-  if (trial.state != v1::TRIAL_STATE_COMPLETE &&
-      !(include_pruned_ && trial.state == v1::TRIAL_STATE_PRUNED)) {
+  if (trial.state() != v1::TRIAL_STATE_COMPLETE &&
+      !(include_pruned_ && trial.state() == v1::TRIAL_STATE_PRUNED)) {
     return;
   }
-  const auto index = static_cast<size_t>(trial.number);
+  const auto index = static_cast<size_t>(trial.number());
   if (index >= seen_.size()) seen_.resize(index + 1);
   if (seen_[index]) return;
   seen_[index] = true;
-  if (follow_groups_) fresh_.insert(trial.number);
+  if (follow_groups_) fresh_.insert(trial.number());
   if (!any_) {
-    for (size_t i = 0; i < trial.params.size(); ++i) {
-      shared_[trial.params[i].first] = trial.distributions[i];
+    for (const ParamPoint& param : trial.params()) {
+      shared_[param.name] = param.distribution;
     }
     any_ = true;
     return;
   }
   for (auto it = shared_.begin(); it != shared_.end();) {
     bool kept = false;
-    for (size_t i = 0; i < trial.params.size() && !kept; ++i) {
-      kept = trial.params[i].first == it->first &&
-             SameDistribution(trial.distributions[i], it->second);
+    for (size_t i = 0; i < trial.params().size() && !kept; ++i) {
+      const ParamPoint param = trial.params()[i];
+      kept = param.name == it->first && SameDistribution(param.distribution, it->second);
     }
     it = kept ? std::next(it) : shared_.erase(it);
   }
@@ -103,8 +103,8 @@ std::vector<Space> SpaceTracker::Groups(const StudyView& study) {
   for (int64_t number : fresh_) {
     const TrialView& trial = (*study.trials)[static_cast<size_t>(number)];
     Distributions left;
-    for (size_t i = 0; i < trial.params.size(); ++i) {
-      left[trial.params[i].first] = trial.distributions[i];
+    for (const ParamPoint& param : trial.params()) {
+      left[param.name] = param.distribution;
     }
     std::vector<Distributions> next;
     for (const Distributions& group : groups_) {

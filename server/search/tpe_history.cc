@@ -23,7 +23,7 @@ double Sign(const StudyView& study, size_t objective) {
 
 double Violation(const TrialView& trial) {
   double sum = 0;
-  for (double c : trial.constraints) sum += c > 0 ? c : 0;
+  for (double c : trial.constraints()) sum += c > 0 ? c : 0;
   return sum;
 }
 
@@ -32,22 +32,22 @@ double Violation(const TrialView& trial) {
 // COMPLETE by value, PRUNED by later last step and then the value there (NaN and none last), those
 // that violate constraints by how much.
 TpeHistory::Rank TpeHistory::RankOf(const StudyView& study, const TrialView& trial) {
-  const bool complete = trial.state == v1::TRIAL_STATE_COMPLETE;
+  const bool complete = trial.state() == v1::TRIAL_STATE_COMPLETE;
   const size_t objectives = std::max<size_t>(1, study.directions.size());
-  if (!complete && trial.state != v1::TRIAL_STATE_PRUNED) return {kNoGroup, 0, 0, trial.number};
+  if (!complete && trial.state() != v1::TRIAL_STATE_PRUNED) return {kNoGroup, 0, 0, trial.number()};
   // Other programs may store a wrong number of values; such a trial says nothing.
-  if (complete && trial.values.size() != objectives) return {kNoGroup, 0, 0, trial.number};
+  if (complete && trial.values().size() != objectives) return {kNoGroup, 0, 0, trial.number()};
   if (const double violation = Violation(trial); violation > 0) {
-    return {kInfeasible, violation, 0, trial.number};
+    return {kInfeasible, violation, 0, trial.number()};
   }
   if (complete) {
-    return {kComplete, objectives > 1 ? 0 : Sign(study, 0) * trial.values[0], 0, trial.number};
+    return {kComplete, objectives > 1 ? 0 : Sign(study, 0) * trial.values()[0], 0, trial.number()};
   }
-  if (trial.intermediate_values.empty()) return {kPruned, 1, 0, trial.number};
-  const auto& [step, value] = *trial.intermediate_values.rbegin();
+  if (trial.intermediate_values().empty()) return {kPruned, 1, 0, trial.number()};
+  const auto& [step, value] = *trial.intermediate_values().rbegin();
   return {kPruned, -static_cast<double>(step),
           std::isnan(value) ? std::numeric_limits<double>::infinity() : Sign(study, 0) * value,
-          trial.number};
+          trial.number()};
 }
 
 void TpeHistory::SetSide(int64_t number, Side side) {
@@ -120,7 +120,7 @@ void TpeHistory::Observe(const StudyView& study, int64_t number) {
     dirty_ = true;
     return;
   }
-  const bool running = trial.state == v1::TRIAL_STATE_RUNNING && constant_liar_;
+  const bool running = trial.state() == v1::TRIAL_STATE_RUNNING && constant_liar_;
   if (running && side(number) != Side::kNone && std::get<0>(ranks_[index]) == kNoGroup) {
     return Note(number);
   }
@@ -171,8 +171,8 @@ void TpeHistory::SplitByRanks(const StudyView& study) {
   for (const Rank& rank : rest_) {
     if (std::get<0>(rank) != kComplete) break;
     numbers.push_back(std::get<3>(rank));
-    std::vector<double>& row =
-        rows.emplace_back((*study.trials)[static_cast<size_t>(numbers.back())].values);
+    const auto values = (*study.trials)[static_cast<size_t>(numbers.back())].values();
+    std::vector<double>& row = rows.emplace_back(values.begin(), values.end());
     for (size_t c = 0; c < row.size(); ++c) row[c] *= Sign(study, c);
   }
   std::vector<bool> below(numbers.size(), good >= numbers.size());

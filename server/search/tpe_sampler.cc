@@ -80,8 +80,8 @@ void TpeSampler::Observe(const StudyView& study, int64_t number) {
   tracker_.Observe(trial);
   if (const auto it = relative_.find(number); it != relative_.end()) {
     // Needed only while the trial runs without all of them.
-    for (const auto& [name, value] : trial.params) it->second.erase(name);
-    if (it->second.empty() || trial.state != v1::TRIAL_STATE_RUNNING) relative_.erase(it);
+    for (const ParamPoint& param : trial.params()) it->second.erase(param.name);
+    if (it->second.empty() || trial.state() != v1::TRIAL_STATE_RUNNING) relative_.erase(it);
   }
   history_.Observe(study, number);
 }
@@ -93,11 +93,8 @@ bool TpeSampler::Read(const StudyView& study, int64_t number, const Space& space
   const auto relative = relative_.find(number);
   row->clear();
   for (const v1::SearchParam& searched : space) {
-    const auto param =
-        std::find_if(trial.params.begin(), trial.params.end(),
-                     [&](const auto& named) { return named.first == searched.name(); });
-    if (param != trial.params.end()) {
-      row->push_back(param->second);
+    if (const double* value = trial.params().Find(searched.name()); value != nullptr) {
+      row->push_back(*value);
     } else if (relative != relative_.end() && relative->second.contains(searched.name())) {
       row->push_back(relative->second.at(searched.name()));
     } else {

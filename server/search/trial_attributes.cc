@@ -23,13 +23,14 @@ bool ParseAnyNumber(absl::string_view text, double* value) {
 }
 
 // The rungs are read in sequence, so that a gap (another program's) ends them.
-void ReadRungs(const google::protobuf::Map<std::string, std::string>& attributes, TrialView* view) {
-  view->rungs.clear();
+void ReadRungs(const google::protobuf::Map<std::string, std::string>& attributes,
+               TrialView::Extras* extras) {
+  extras->rungs.clear();
   double value = 0;
   for (int rung = 0;; ++rung) {
     const auto it = attributes.find(absl::StrCat(kRungPrefix, rung));
     if (it == attributes.end() || !ParseJsonNumber(it->second, &value)) return;
-    view->rungs.push_back(value);
+    extras->rungs.push_back(value);
   }
 }
 
@@ -71,19 +72,22 @@ bool ParseJsonNumbers(const std::string& text, std::vector<double>* values) {
 
 void ReadAttributes(const google::protobuf::Map<std::string, std::string>& attributes,
                     TrialView* view) {
-  if (attributes.empty()) return;
-  ReadRungs(attributes, view);
+  TrialView::Extras extras = view->extras();
+  ReadRungs(attributes, &extras);
   double number = 0;
   for (const auto& [key, text] : attributes) {
     int64_t step = 0;
     if (key == kResource) {
-      if (ParseJsonNumber(text, &number)) view->pruner_resource = static_cast<int64_t>(number);
+      if (ParseJsonNumber(text, &number)) extras.pruner_resource = static_cast<int64_t>(number);
     } else if (absl::StartsWith(key, kVectorPrefix) &&
                absl::SimpleAtoi(key.substr(sizeof(kVectorPrefix) - 1), &step)) {
       std::vector<double> vector;
-      if (ParseJsonNumbers(text, &vector)) view->intermediate_vectors[step] = std::move(vector);
+      if (ParseJsonNumbers(text, &vector)) extras.intermediate_vectors[step] = std::move(vector);
     }
   }
+  const bool any =
+      !extras.rungs.empty() || !extras.intermediate_vectors.empty() || extras.pruner_resource != 0;
+  if (any || !view->rungs().empty()) view->mutable_extras() = std::move(extras);
 }
 
 }  // namespace vlm::search

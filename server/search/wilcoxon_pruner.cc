@@ -12,7 +12,7 @@ namespace {
 using Values = absl::btree_map<int64_t, double>;
 
 bool Feasible(const TrialView& trial) {
-  return std::all_of(trial.constraints.begin(), trial.constraints.end(),
+  return std::all_of(trial.constraints().begin(), trial.constraints().end(),
                      [](double c) { return c <= 0; });
 }
 
@@ -23,10 +23,11 @@ const TrialView* BestTrial(const StudyView& study) {
   const TrialView* best_feasible = nullptr;
   const auto better = [&](const TrialView& trial, const TrialView* than) {
     if (than == nullptr) return true;
-    return Maximizes(study) ? trial.values[0] > than->values[0] : trial.values[0] < than->values[0];
+    return Maximizes(study) ? trial.values()[0] > than->values()[0]
+                            : trial.values()[0] < than->values()[0];
   };
   for (const TrialView& trial : *study.trials) {
-    if (trial.state != v1::TRIAL_STATE_COMPLETE || trial.values.empty()) continue;
+    if (trial.state() != v1::TRIAL_STATE_COMPLETE || trial.values().empty()) continue;
     if (better(trial, best)) best = &trial;
     if (Feasible(trial) && better(trial, best_feasible)) best_feasible = &trial;
   }
@@ -47,11 +48,11 @@ double Mean(const Values& values) {
 }  // namespace
 
 PruneDecision WilcoxonPruner::Judge(const StudyView& study, int64_t number) const {
-  const Values& own = TrialOf(study, number).intermediate_values;
+  const Values& own = TrialOf(study, number).intermediate_values();
   if (study.directions.size() > 1 || own.empty() || !AllFinite(own)) return {};
   const TrialView* best = BestTrial(study);
-  if (best == nullptr || best->intermediate_values.empty()) return {};
-  const Values& best_values = best->intermediate_values;
+  if (best == nullptr || best->intermediate_values().empty()) return {};
+  const Values& best_values = best->intermediate_values();
   if (!AllFinite(best_values)) return {};
   std::vector<double> differences;
   for (const auto& [step, value] : own) {

@@ -18,21 +18,20 @@ class FiniteTest : public ::testing::TestWithParam<const char*> {
   // The next trial's values, which stay RUNNING unless `ends`; or why there are none.
   absl::StatusOr<std::vector<double>> Next(Sampler& sampler, bool ends = true) {
     TrialView view;
-    view.number = static_cast<int64_t>(trials_.size());
-    const auto params = Suggest(sampler, study_, view.number, GoldenSpace("small"));
+    view.set_number(static_cast<int64_t>(trials_.size()));
+    const auto params = Suggest(sampler, study_, view.number(), GoldenSpace("small"));
     if (!params.ok()) return params.status();
     std::vector<double> values;
     for (const v1::Param& param : *params) {
       values.push_back(*ToInternal(param.distribution(), param.value()));
-      view.params.emplace_back(param.name(), values.back());
-      view.distributions.push_back(param.distribution());
+      view.AddParam(param.name(), param.distribution(), values.back());
     }
-    view.state = ends ? v1::TRIAL_STATE_COMPLETE : v1::TRIAL_STATE_RUNNING;
+    view.set_state(ends ? v1::TRIAL_STATE_COMPLETE : v1::TRIAL_STATE_RUNNING);
     trials_.push_back(view);
-    sampler.Observe(study_, view.number);
+    sampler.Observe(study_, view.number());
     return values;
   }
-  std::vector<TrialView> trials_;
+  Trials trials_;
   const StudyView study_{"s", {v1::DIRECTION_MINIMIZE}, &trials_};
 };
 
@@ -49,8 +48,8 @@ TEST_P(FiniteTest, ARestartGoesOnWhereItWas) {
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(Next(*first).ok());
   auto second = Make(99);
   ASSERT_TRUE(second->Restore(first->State()).ok());
-  for (const TrialView& trial : trials_) second->Observe(study_, trial.number);
-  const std::vector<TrialView> history = trials_;
+  for (const TrialView& trial : trials_) second->Observe(study_, trial.number());
+  const Trials history = trials_;
   const auto ours = Next(*first);
   trials_ = history;
   EXPECT_EQ(*Next(*second), *ours);
@@ -76,7 +75,7 @@ TEST(PartialFixedTest, FixedNamesKeepTheirValueAndOthersAreSampled) {
   config.add_fixed()->set_name("kind");
   config.mutable_fixed(0)->mutable_value()->set_int_value(2);
   auto sampler = *MakeSampler(config, 0);
-  const std::vector<TrialView> none;
+  const Trials none;
   const StudyView study{"s", {v1::DIRECTION_MINIMIZE}, &none};
   std::set<int64_t> layers;
   for (int i = 0; i < 30; ++i) {

@@ -88,16 +88,17 @@ class Replay {
     for (const Words& event : golden_.events) {
       const auto number = static_cast<size_t>(Number(event[1]));
       if (event[0] == "s") {
-        trials_.emplace_back().number = static_cast<int64_t>(number);
-        trials_.back().state = v1::TRIAL_STATE_RUNNING;
+        TrialView& started = trials_.emplace_back();
+        started.set_number(static_cast<int64_t>(number));
+        started.set_state(v1::TRIAL_STATE_RUNNING);
         attributes_.emplace_back();
       } else if (event[0] == "r") {
         Report(number, event);
       } else if (event[0] == "c") {
         attributes_[number]["constraints:memory"] = event[2];
-        trials_[number].constraints = ReadConstraints(attributes_[number]);
+        trials_.Edit(number).mutable_extras().constraints = ReadConstraints(attributes_[number]);
       } else {
-        End(trials_[number], event);
+        End(trials_.Edit(number), event);
       }
     }
   }
@@ -106,11 +107,12 @@ class Replay {
 
  private:
   void Report(size_t number, const Words& event) {
-    TrialView& trial = trials_[number];
-    trial.intermediate_values.try_emplace(static_cast<int64_t>(Number(event[2])), Number(event[3]));
+    TrialView& trial = trials_.Edit(number);
+    trial.mutable_extras().intermediate_values.try_emplace(static_cast<int64_t>(Number(event[2])),
+                                                           Number(event[3]));
     const auto pruner = MakePruner(golden_.config);
     ASSERT_TRUE(pruner.ok()) << pruner.status();
-    const PruneDecision decision = (*pruner)->Judge(study_, trial.number);
+    const PruneDecision decision = (*pruner)->Judge(study_, trial.number());
     for (const auto& [key, json] : decision.attributes) attributes_[number][key] = json;
     ReadAttributes(attributes_[number], &trial);
     EXPECT_EQ(decision.prune, event[4] == "1")
@@ -119,18 +121,18 @@ class Replay {
     pruned_ += decision.prune;
   }
   void End(TrialView& trial, const Words& event) {
-    trial.state = event[2] == "COMPLETE" ? v1::TRIAL_STATE_COMPLETE
-                  : event[2] == "PRUNED" ? v1::TRIAL_STATE_PRUNED
-                                         : v1::TRIAL_STATE_FAIL;
-    if (event[3] != "-") trial.values = {Number(event[3])};
+    trial.set_state(event[2] == "COMPLETE" ? v1::TRIAL_STATE_COMPLETE
+                    : event[2] == "PRUNED" ? v1::TRIAL_STATE_PRUNED
+                                           : v1::TRIAL_STATE_FAIL);
+    if (event[3] != "-") trial.set_values({Number(event[3])});
     std::vector<double> rungs;
     for (size_t i = 4; i < event.size(); ++i) rungs.push_back(Number(event[i]));
-    EXPECT_EQ(trial.rungs, rungs) << golden_.title << ": trial " << trial.number;
+    EXPECT_EQ(trial.rungs(), rungs) << golden_.title << ": trial " << trial.number();
   }
 
   const GoldenCase& golden_;
   StudyView study_;
-  std::vector<TrialView> trials_;
+  Trials trials_;
   std::vector<google::protobuf::Map<std::string, std::string>> attributes_;
   int decisions_ = 0;
   int pruned_ = 0;

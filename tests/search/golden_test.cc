@@ -70,8 +70,8 @@ class Replay {
   void Ask() {
     const auto number = static_cast<int64_t>(trials_.size());
     TrialView view;
-    view.number = number;
-    view.state = v1::TRIAL_STATE_RUNNING;
+    view.set_number(number);
+    view.set_state(v1::TRIAL_STATE_RUNNING);
     if (golden_.options.at("space") == "tree") {
       AskTree(view);
     } else {
@@ -87,18 +87,17 @@ class Replay {
   }
   // Names that depend on a value: the joint sample is drawn once, before the first of them.
   void AskTree(TrialView& view) {
-    const InternalParams relative = *sampler_->SampleRelative(study_, view.number, space_);
+    const InternalParams relative = *sampler_->SampleRelative(study_, view.number(), space_);
     const auto add = [&](const v1::SearchParam& param) {
       const auto it = relative.find(param.name());
       Add(view, param.name(), param.distribution(),
-          it != relative.end()
-              ? it->second
-              : *sampler_->SampleIndependent(study_, {view.number, view.params, view.distributions},
-                                             param.name(), param.distribution()));
+          it != relative.end() ? it->second
+                               : *sampler_->SampleIndependent(study_, SuggestedOf(view),
+                                                              param.name(), param.distribution()));
     };
     add(space_[0]);
     add(space_[1]);
-    for (const std::string& name : TreeBranch(static_cast<int>(view.params[0].second))) {
+    for (const std::string& name : TreeBranch(static_cast<int>(view.params()[0].value))) {
       for (const v1::SearchParam& param : space_) {
         if (param.name() == name) add(param);
       }
@@ -106,8 +105,7 @@ class Replay {
   }
   static void Add(TrialView& view, const std::string& name, const v1::Distribution& distribution,
                   double internal) {
-    view.params.emplace_back(name, internal);
-    view.distributions.push_back(distribution);
+    view.AddParam(name, distribution, internal);
   }
 
   static double High(const v1::Distribution& d) {
@@ -125,35 +123,36 @@ class Replay {
   }
 
   void Tell(size_t number) {
-    TrialView& view = trials_[number];
+    TrialView& view = trials_.Edit(number);
     std::vector<double> position;
-    for (size_t i = 0; i < view.params.size(); ++i) {
-      position.push_back(view.params[i].second / High(view.distributions[i]));
+    for (const ParamPoint& param : view.params()) {
+      position.push_back(param.value / High(param.distribution));
     }
     std::vector<double> losses;
     for (size_t k = 0; k < Objectives(); ++k) {
       losses.push_back(Objective(position, static_cast<double>(k)));
     }
     if (golden_.Has("maximize")) losses[0] = -losses[0];
-    if (golden_.Has("constraints")) view.constraints = {position[0] - 0.6, 0.2 - position[1]};
+    if (golden_.Has("constraints"))
+      view.mutable_extras().constraints = {position[0] - 0.6, 0.2 - position[1]};
     if (golden_.Has("clean") || (number % 11 != 7 && number % 7 != 5)) {
-      view.state = v1::TRIAL_STATE_COMPLETE;
-      view.values = losses;
+      view.set_state(v1::TRIAL_STATE_COMPLETE);
+      view.set_values(losses);
     } else if (number % 11 == 7) {
-      view.state = v1::TRIAL_STATE_FAIL;
+      view.set_state(v1::TRIAL_STATE_FAIL);
     } else {
-      view.state = v1::TRIAL_STATE_PRUNED;
+      view.set_state(v1::TRIAL_STATE_PRUNED);
       if (Objectives() == 1 && number % 4 != 3) {
-        view.intermediate_values[static_cast<int64_t>(number % 3)] =
+        view.mutable_extras().intermediate_values[static_cast<int64_t>(number % 3)] =
             number % 4 == 2 ? std::numeric_limits<double>::quiet_NaN() : losses[0];
       }
     }
-    sampler_->Observe(study_, view.number);
+    sampler_->Observe(study_, view.number());
   }
 
   bool IsOptunas(size_t number) const {
     std::vector<double> values;
-    for (const auto& [name, value] : trials_[number].params) values.push_back(value);
+    for (const ParamPoint& param : trials_[number].params()) values.push_back(param.value);
     if (const auto row = golden_.rows.find(number); row != golden_.rows.end()) {
       EXPECT_EQ(values, row->second) << golden_.Title() << ", trial " << number;
       if (values != row->second) return false;
@@ -164,7 +163,7 @@ class Replay {
   const GoldenCase& golden_;
   const Space space_;
   std::unique_ptr<Sampler> sampler_;
-  std::vector<TrialView> trials_;
+  Trials trials_;
   StudyView study_{"golden", {}, nullptr};
 };
 

@@ -21,16 +21,16 @@ class ParetoPrunerTest : public ::testing::Test {
   }
   int64_t Add(std::vector<double> vector, int64_t step = 10) {
     TrialView& trial = trials_.emplace_back();
-    trial.number = static_cast<int64_t>(trials_.size()) - 1;
-    trial.state = v1::TRIAL_STATE_COMPLETE;
-    trial.intermediate_vectors[step] = std::move(vector);
-    return trial.number;
+    trial.set_number(static_cast<int64_t>(trials_.size()) - 1);
+    trial.set_state(v1::TRIAL_STATE_COMPLETE);
+    trial.mutable_extras().intermediate_vectors[step] = std::move(vector);
+    return trial.number();
   }
   bool Prunes(int64_t number) { return (*MakePruner(config_))->Judge(study_, number).prune; }
 
   v1::PrunerConfig config_;
   StudyView study_;
-  std::vector<TrialView> trials_;
+  Trials trials_;
 };
 
 TEST_F(ParetoPrunerTest, TheFirstFrontStaysHoweverLargeItIs) {
@@ -81,8 +81,8 @@ TEST_F(ParetoPrunerTest, WithOneObjectiveItIsTheRankAtTheStep) {
   study_.directions = {v1::DIRECTION_MAXIMIZE};
   for (int i = 0; i < 9; ++i) {
     TrialView& trial = trials_.emplace_back();
-    trial.number = i;
-    trial.intermediate_values[5] = i;
+    trial.set_number(i);
+    trial.mutable_extras().intermediate_values[5] = i;
   }
   config_.set_reduction_factor(3);
 
@@ -91,9 +91,9 @@ TEST_F(ParetoPrunerTest, WithOneObjectiveItIsTheRankAtTheStep) {
 
 TEST_F(ParetoPrunerTest, TheOthersLeaveSeveralObjectivesAlone) {
   Add({1, 4});
-  trials_.back().intermediate_values[10] = 1;
+  trials_.Edit(trials_.size() - 1).mutable_extras().intermediate_values[10] = 1;
   const int64_t bad = Add({9, 0});
-  trials_.back().intermediate_values[10] = NAN;
+  trials_.Edit(trials_.size() - 1).mutable_extras().intermediate_values[10] = NAN;
   config_.set_min_resource(1);
   for (const char* name : {"median", "percentile", "successive_halving", "hyperband", "patient",
                            "threshold", "wilcoxon", "none"}) {

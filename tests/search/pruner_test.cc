@@ -27,16 +27,17 @@ class PrunerTest : public ::testing::Test {
   }
   void Add(v1::TrialState state, Values values) {
     TrialView& trial = trials_.emplace_back();
-    trial.number = static_cast<int64_t>(trials_.size()) - 1;
-    trial.state = state;
-    trial.intermediate_values = std::move(values);
+    trial.set_number(static_cast<int64_t>(trials_.size()) - 1);
+    trial.set_state(state);
+    trial.mutable_extras().intermediate_values = std::move(values);
   }
   // Whether a trial with these reports should end.
   bool Prunes(Values values) {
     Add(v1::TRIAL_STATE_RUNNING, std::move(values));
     auto pruner = MakePruner(config_);
     EXPECT_TRUE(pruner.ok()) << pruner.status();
-    const bool prune = (*pruner)->Judge({"s", {direction_}, &trials_}, trials_.back().number).prune;
+    const bool prune =
+        (*pruner)->Judge({"s", {direction_}, &trials_}, trials_.back().number()).prune;
     trials_.pop_back();
     return prune;
   }
@@ -46,7 +47,7 @@ class PrunerTest : public ::testing::Test {
 
   v1::PrunerConfig config_;
   v1::Direction direction_ = v1::DIRECTION_MINIMIZE;
-  std::vector<TrialView> trials_;
+  Trials trials_;
 };
 
 TEST_F(PrunerTest, WithoutReportsOrCompleteTrialsNothingIsPruned) {
@@ -154,10 +155,10 @@ TEST_F(PrunerTest, AResourceOnceFoundStays) {
   const PruneDecision first = (*MakePruner(config_))->Judge({"s", {direction_}, &trials_}, 1);
   ASSERT_EQ(first.attributes.size(), 1u);
   EXPECT_EQ(first.attributes[0], std::make_pair(std::string(kResource), std::string("3")));
-  ReadAttributes(AttributesOf({{kResource, "3"}}), &trials_[1]);
+  ReadAttributes(AttributesOf({{kResource, "3"}}), &trials_.Edit(1));
 
   Add(v1::TRIAL_STATE_COMPLETE, {{100000, 1.0}});
-  trials_[1].intermediate_values[3] = 1.0;
+  trials_.Edit(1).mutable_extras().intermediate_values[3] = 1.0;
   const PruneDecision second = (*MakePruner(config_))->Judge({"s", {direction_}, &trials_}, 1);
   ASSERT_EQ(second.attributes.size(), 1u);
   EXPECT_EQ(second.attributes[0].first, "completed_rung_0");
@@ -187,10 +188,10 @@ TEST(TrialAttributesTest, TextsThatAreNoNumbersAreLeftOut) {
                                {"vlm:intermediate:6", "{}"},
                                {"vlm:intermediate:x", "[1]"}}),
                  &view);
-  EXPECT_EQ(view.rungs, std::vector<double>{1.5});
-  EXPECT_EQ(view.pruner_resource, 0);
-  ASSERT_EQ(view.intermediate_vectors.size(), 1u);
-  EXPECT_EQ(view.intermediate_vectors[5], (std::vector<double>{1, INFINITY}));
+  EXPECT_EQ(view.rungs(), std::vector<double>{1.5});
+  EXPECT_EQ(view.pruner_resource(), 0);
+  ASSERT_EQ(view.intermediate_vectors().size(), 1u);
+  EXPECT_EQ(view.intermediate_vectors().at(5), (std::vector<double>{1, INFINITY}));
 }
 
 }  // namespace

@@ -62,23 +62,23 @@ double Best(const Line& line, uint32_t seed) {
   for (int i = 0; i < line.dimensions; ++i) {
     space.push_back(FloatParam(absl::StrCat("x", i), -5, 5, false));
   }
-  std::vector<TrialView> trials;
+  Trials trials;
   const StudyView study{"quality", {v1::DIRECTION_MINIMIZE}, &trials};
   double best = HUGE_VAL;
   for (int number = 0; number < line.trials; ++number) {
     TrialView view;
-    view.number = number;
-    view.state = v1::TRIAL_STATE_COMPLETE;
+    view.set_number(number);
+    view.set_state(v1::TRIAL_STATE_COMPLETE);
     std::vector<double> x;
     const auto params = Suggest(*sampler, study, number, space);
     EXPECT_TRUE(params.ok()) << params.status();
     for (const v1::Param& param : *params) {
       x.push_back(param.value().float_value());
-      view.params.emplace_back(param.name(), x.back());
-      view.distributions.push_back(param.distribution());
+      view.AddParam(param.name(), param.distribution(), x.back());
     }
-    view.values = {Evaluate(line.function, x)};
-    best = std::min(best, view.values[0]);
+    const double value = Evaluate(line.function, x);
+    view.set_values({value});
+    best = std::min(best, value);
     trials.push_back(std::move(view));
     sampler->Observe(study, number);
   }

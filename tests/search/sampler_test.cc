@@ -51,20 +51,20 @@ class SamplerTest : public ::testing::TestWithParam<const char*> {
   std::vector<v1::Param> Next(Sampler& sampler) {
     const StudyView study{"s", {v1::DIRECTION_MINIMIZE}, &trials_};
     TrialView& view = trials_.emplace_back();
-    view.number = static_cast<int64_t>(trials_.size()) - 1;
-    view.state = v1::TRIAL_STATE_RUNNING;
-    const auto params = Suggest(sampler, study, view.number, SomeSpace());
+    view.set_number(static_cast<int64_t>(trials_.size()) - 1);
+    view.set_state(v1::TRIAL_STATE_RUNNING);
+    const auto params = Suggest(sampler, study, view.number(), SomeSpace());
     EXPECT_TRUE(params.ok()) << params.status();
     for (const v1::Param& param : *params) {
-      view.params.emplace_back(param.name(), *ToInternal(param.distribution(), param.value()));
-      view.distributions.push_back(param.distribution());
+      view.AddParam(param.name(), param.distribution(),
+                    *ToInternal(param.distribution(), param.value()));
     }
-    view.state = v1::TRIAL_STATE_COMPLETE;
-    view.values = {view.params[0].second};
-    sampler.Observe(study, view.number);
+    view.set_state(v1::TRIAL_STATE_COMPLETE);
+    view.set_values({view.params()[0].value});
+    sampler.Observe(study, view.number());
     return *params;
   }
-  std::vector<TrialView> trials_;
+  Trials trials_;
 };
 
 TEST_P(SamplerTest, ValuesAreInRangeAndInTheOrderOfTheSpace) {
@@ -84,9 +84,9 @@ TEST_P(SamplerTest, StateGoesOnWhereItWas) {
   for (int i = 0; i < 20; ++i) Next(*first);
   auto second = Make(99);
   ASSERT_TRUE(second->Restore(first->State()).ok());
-  const std::vector<TrialView> history = trials_;
+  const Trials history = trials_;
   for (const TrialView& trial : history) {
-    second->Observe({"s", {v1::DIRECTION_MINIMIZE}, &history}, trial.number);
+    second->Observe({"s", {v1::DIRECTION_MINIMIZE}, &history}, trial.number());
   }
   const auto ours = Next(*first);
   trials_ = history;
@@ -110,7 +110,7 @@ TEST_P(SamplerTest, AConditionalValueIsDrawnWhereItsConditionHoldsOnly) {
   for (int i = 0; i < 40; ++i) {
     const StudyView study{"s", {v1::DIRECTION_MINIMIZE}, &trials_};
     TrialView& view = trials_.emplace_back();
-    view.number = i;
+    view.set_number(i);
     const auto params = Suggest(*sampler, study, i, space);
     ASSERT_TRUE(params.ok()) << params.status();
     const bool x = params->front().value().string_value() == "x";
@@ -118,11 +118,11 @@ TEST_P(SamplerTest, AConditionalValueIsDrawnWhereItsConditionHoldsOnly) {
     EXPECT_EQ(params->back().name(), x ? "under_x" : "fixed");
     with += x;
     for (const v1::Param& param : *params) {
-      view.params.emplace_back(param.name(), *ToInternal(param.distribution(), param.value()));
-      view.distributions.push_back(param.distribution());
+      view.AddParam(param.name(), param.distribution(),
+                    *ToInternal(param.distribution(), param.value()));
     }
-    view.state = v1::TRIAL_STATE_COMPLETE;
-    view.values = {x ? view.params.back().second : 2};
+    view.set_state(v1::TRIAL_STATE_COMPLETE);
+    view.set_values({x ? *view.params().Find("under_x") : 2});
     sampler->Observe(study, i);
   }
   EXPECT_GT(with, 5);
@@ -137,7 +137,8 @@ TEST_P(SamplerTest, InfiniteValuesDoNotStopIt) {
   auto sampler = Make(1);
   for (int i = 0; i < 30; ++i) {
     Next(*sampler);
-    trials_.back().values = {i % 2 == 0 ? std::numeric_limits<double>::infinity() : 1.0};
+    const double value = i % 2 == 0 ? std::numeric_limits<double>::infinity() : 1.0;
+    trials_.Edit(trials_.size() - 1).set_values({value});
   }
 }
 
@@ -177,7 +178,7 @@ TEST(SpaceTest, FixedAndSingleValuesDoNotAskTheSampler) {
   config.set_name("random");
   auto sampler = *MakeSampler(config, 1);
   const std::string before = sampler->State();
-  const std::vector<TrialView> none;
+  const Trials none;
   const auto params = Suggest(*sampler, {"s", {v1::DIRECTION_MINIMIZE}, &none}, 0, SomeSpace(),
                               {{"z", 0.5}, {"a", 1}});
   ASSERT_TRUE(params.ok()) << params.status();

@@ -45,6 +45,7 @@ bool IsForSearch(const core::Effect& effect) {
   return std::holds_alternative<core::SearchStudy>(effect) ||
          std::holds_alternative<core::SearchForget>(effect) ||
          std::holds_alternative<core::SearchTrial>(effect) ||
+         std::holds_alternative<core::SearchHistory>(effect) ||
          std::holds_alternative<core::SearchAsk>(effect);
 }
 
@@ -229,6 +230,7 @@ void Engine::Deliver(core::Effect effect) {
     void operator()(core::DropCheckpointFile& x) { e.sink_->OnDropCheckpoint(x.checkpoint_id); }
     void operator()(core::SearchStudy& x) { e.search_.Handle(std::move(x)); }
     void operator()(core::SearchForget& x) { e.search_.Handle(x); }
+    void operator()(core::SearchHistory& x) { e.search_.Handle(std::move(x)); }
     void operator()(core::SearchTrial& x) { e.search_.Handle(std::move(x)); }
     void operator()(core::SearchAsk& x) { e.search_.Handle(std::move(x)); }
   };

@@ -15,13 +15,19 @@ void SearchThread::Handle(core::SearchForget forget) {
   thread_.Post([this, forget] { studies_.erase(forget.study_id); });
 }
 
+void SearchThread::Handle(core::SearchHistory whole) {
+  thread_.Post([this, whole = std::move(whole)]() mutable {
+    History& history = studies_[whole.study_id];
+    history.trials = std::move(whole.trials);
+    history.sampler.reset();
+  });
+}
+
 void SearchThread::Handle(core::SearchTrial trial) {
   thread_.Post([this, trial = std::move(trial)]() mutable {
     History& history = studies_[trial.study_id];
-    auto& trials = history.trials;
-    const auto index = static_cast<size_t>(trial.view.number);
-    if (trials.size() <= index) trials.resize(index + 1);
-    trials[index] = std::move(trial.view);
+    const auto index = static_cast<size_t>(trial.view->number());
+    history.trials.Set(index, std::move(trial.view));
     if (history.sampler != nullptr) {
       history.sampler->Observe(ViewOf(history), static_cast<int64_t>(index));
     }

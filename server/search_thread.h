@@ -20,6 +20,7 @@ class SearchThread {
 
   void Handle(core::SearchStudy study);
   void Handle(core::SearchForget forget);
+  void Handle(core::SearchHistory history);
   void Handle(core::SearchTrial trial);
   void Handle(core::SearchAsk ask);
 

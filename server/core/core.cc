@@ -20,6 +20,7 @@ absl::Time FromProto(const google::protobuf::Timestamp& t) {
 Core::Core(CoreOptions options, Snapshot snapshot, Now now, Output* at_start)
     : options_(std::move(options)), start_time_(now.wall), now_(now), out_(at_start) {
   Restore(std::move(snapshot));
+  state_.trials.Settle();
   out_ = nullptr;
 }
 
@@ -32,6 +33,7 @@ Output Core::Step(Now now, std::vector<Input> inputs) {
   }
   PassTime();
   Schedule();
+  state_.trials.Settle();
   out_ = nullptr;
   return output;
 }
@@ -65,7 +67,7 @@ absl::Duration Core::NextDeadline() const {
   }
   for (const auto& [id, study] : state_.studies) {
     for (int64_t trial_id : study.requeued) {
-      const absl::Duration due = state_.trials.at(trial_id)->not_before;
+      const absl::Duration due = state_.trials.open(trial_id).not_before;
       if (due > now_.monotonic) next = std::min(next, due);
     }
     if (study.study.state() == v1::STUDY_STATE_ACTIVE && study.study.timeout_s() > 0 &&
@@ -264,79 +266,6 @@ void Core::Put(const AttemptRecord& attempt) {
 void Core::Touch(TrialRecord& trial) {
   Put(trial);
   RefreshView(StudyOf(trial), trial, true);
-}
-
-void Core::Restore(Snapshot snapshot) {
-  state_.last_study_id = snapshot.last_study_id;
-  state_.last_trial_id = snapshot.last_trial_id;
-  state_.last_attempt_id = snapshot.last_attempt_id;
-  state_.last_event_sequence = snapshot.last_event_sequence;
-  for (auto& row : snapshot.studies) {
-    StudyRecord& study = state_.studies[row.study.study_id()];
-    study.study = std::move(row.study);
-    study.study.clear_counts();
-    study.spec = std::move(row.spec);
-    study.sampler_state = std::move(row.sampler_state);
-    study.user_attributes = std::move(row.user_attributes);
-    study.system_attributes = std::move(row.system_attributes);
-    absl::Time first;
-    std::string error;
-    if (absl::ParseTime(absl::RFC3339_full, row.first_attempt_time, &first, &error)) {
-      study.first_attempt = first;
-    }
-    if (auto pruner = search::MakePruner(study.spec.pruner());
-        study.spec.has_train() && pruner.ok()) {
-      study.pruner = *std::move(pruner);
-    }
-    state_.study_names[study.study.name()] = study.study.study_id();
-  }
-  for (v1::WholeStudy& summary : snapshot.deleted) {
-    DeletedStudy& deleted = state_.deleted[summary.study().study_id()];
-    for (const v1::Checkpoint& checkpoint : summary.checkpoints()) {
-      deleted.checkpoint_ids.push_back(checkpoint.checkpoint_id());
-    }
-    deleted.study = std::move(*summary.mutable_study());
-  }
-  for (v1::Worker& worker : snapshot.workers) {
-    WorkerRecord& record = state_.workers[worker.worker_id()];
-    record.worker = std::move(worker);
-    record.worker.set_state(v1::WORKER_STATE_LOST);
-    record.worker.set_reason("the coordinator was restarted; the worker has not come back yet");
-  }
-  for (PutRequest& request : snapshot.requests) {
-    state_.request_ages.emplace_back(now_.wall, request.request_id);
-    state_.requests[request.request_id] = std::move(request);
-  }
-  RestoreTrials(snapshot);
-}
-
-void Core::RestoreTrials(Snapshot& snapshot) {
-  for (v1::Trial& trial : snapshot.trials) {
-    const auto study = state_.studies.find(trial.study_id());
-    if (study != state_.studies.end()) Keep(study->second, std::move(trial));
-  }
-  RestoreAttempts(snapshot);
-  RestoreCheckpoints(snapshot);
-  for (auto& [id, study] : state_.studies) {
-    AnnounceStudy(study);
-    for (int64_t trial_id : study.trial_ids) {
-      TrialRecord& trial = *state_.trials.at(trial_id);
-      RefreshView(study, trial, true);
-      UpdateBest(study, trial);
-      if (trial.trial.state() == v1::TRIAL_STATE_WAITING && trial.trial.params().empty()) {
-        FixOrEnd(study, trial);  // Another program has put it there.
-      }
-      if (IsEnd(trial.trial.state()) && trial.live_attempt != 0) {
-        CloseAttempt(*state_.attempts.at(trial.live_attempt), v1::ATTEMPT_STATE_STOPPED,
-                     v1::FAILURE_CLASS_UNSPECIFIED, "another program has ended the trial");
-      }
-      // A running trial without an attempt was waiting for its next one.
-      if (trial.trial.state() == v1::TRIAL_STATE_RUNNING && trial.live_attempt == 0 &&
-          !trial.trial.external() && study.spec.has_train()) {
-        study.requeued.push_back(trial_id);
-      }
-    }
-  }
 }
 
 }  // namespace vlm::core

@@ -58,8 +58,6 @@ class Core {
   using Result = absl::StatusOr<MessagePtr>;
 
   // core.cc
-  void Restore(Snapshot snapshot);
-  void RestoreTrials(Snapshot& snapshot);
   void Handle(const ForeignRows& rows);
   void Handle(const Call& call);
   void Handle(const FromWorker& input);
@@ -81,8 +79,17 @@ class Core {
   void Touch(TrialRecord& trial);  // Stores it, refreshes counts and views.
 
   // restore.cc
+  void Restore(Snapshot snapshot);
+  void RestoreStudies(Snapshot& snapshot);
   void RestoreAttempts(Snapshot& snapshot);
   void RestoreCheckpoints(Snapshot& snapshot);
+
+  // restore_trials.cc
+  class PackedReader;
+  void RestoreTrials(Snapshot& snapshot);
+  void RestoreTrial(StudyRecord& study, v1::Trial trial, std::vector<int64_t>* loose);
+  void RestorePacked(PackedReader& reader, const PackedTrial& packed, std::vector<int64_t>* loose);
+  void TakeUp(TrialRecord& trial);
 
   // lookup.cc
   absl::StatusOr<StudyRecord*> FindStudy(const std::string& text);
@@ -91,7 +98,10 @@ class Core {
   StudyRecord& StudyOf(const TrialRecord& trial) {
     return state_.studies.at(trial.trial.study_id());
   }
-  TrialRecord& TrialOf(const AttemptRecord& a) { return *state_.trials.at(a.attempt.trial_id()); }
+  TrialRecord& TrialOf(const AttemptRecord& a) { return state_.trials.at(a.attempt.trial_id()); }
+  static v1::TrialState StateOf(const StudyRecord& study, size_t number) {
+    return static_cast<v1::TrialState>(study.counted[number]);
+  }
   static std::string NameOf(const StudyRecord& study, const TrialRecord& trial);
   v1::Study View(const StudyRecord& study) const;
   v1::Trial View(const TrialRecord& trial, bool whole) const;
@@ -114,6 +124,8 @@ class Core {
   void KeepMetricName(StudyRecord& study);
   void CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason);
   void SetStudyState(StudyRecord& study, v1::StudyState state, const std::string& reason);
+  bool AnyOpen(const StudyRecord& study) const;
+  std::string LastFailure(const StudyRecord& study, bool* any_complete) const;
   void FinishStudyIfDone(StudyRecord& study);
   bool TimedOut(const StudyRecord& study) const;
   bool BudgetLeft(const StudyRecord& study) const;
@@ -167,7 +179,8 @@ class Core {
                 const std::string& reason);
   bool AddIntermediate(TrialRecord& trial, int64_t step, double value);
   void HaltIfAllFailAlike(StudyRecord& study);
-  void UpdateBest(StudyRecord& study, const TrialRecord& trial);
+  static void UpdateBest(StudyRecord& study, const TrialRecord& trial);
+  static void UpdateBest(StudyRecord& study, const search::TrialView& trial);
 
   // optuna_studies.cc
   absl::StatusOr<StudyRecord*> StudyById(int64_t study_id);
@@ -222,6 +235,8 @@ class Core {
   void RefuseAsks(StudyRecord& study, const absl::Status& status);
   void QueueAsk(Token token, const v1::AskRequest& request);
   void PumpAsks(StudyRecord& study);
+  static void FillExtras(const v1::Trial& trial, search::TrialView* view);
+  void SetView(StudyRecord& study, search::TrialView view, v1::TrialState state);
   search::TrialView MakeView(const StudyRecord& study, const TrialRecord& trial) const;
   void RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_search);
   void AnnounceStudy(const StudyRecord& study);

@@ -39,8 +39,9 @@ v1::WholeStudy Core::WholeOf(const StudyRecord& study) const {
                                           study.user_attributes.end());
   whole.mutable_system_attributes()->insert(study.system_attributes.begin(),
                                             study.system_attributes.end());
+  TrialRecord scratch;
   for (int64_t trial_id : study.trial_ids) {
-    const TrialRecord& record = *state_.trials.at(trial_id);
+    const TrialRecord& record = state_.trials.Look(trial_id, &scratch);
     v1::Trial& trial = *whole.add_trials();
     trial = record.trial;
     if (IsTrainedHere(trial)) {
@@ -206,12 +207,10 @@ Core::Result Core::RestoreStudy(const RestoreCall& call) {
 // With the ids that they had.
 void Core::RestoreTrialsOf(StudyRecord& study, const v1::WholeStudy& whole) {
   for (const v1::Trial& trial : whole.trials()) {
-    auto& record = state_.trials[trial.trial_id()];
-    record = std::make_unique<TrialRecord>();
-    record->trial = trial;
+    const TrialRecord& record = state_.trials.Add(trial);
     study.trial_ids.push_back(trial.trial_id());
     if (trial.state() == v1::TRIAL_STATE_WAITING) study.waiting.push_back(trial.number());
-    Put(*record);
+    Put(record);
     for (const v1::IntermediateValue& value : trial.intermediate_values()) {
       out_->batch.push_back(PutIntermediateValue{trial.trial_id(), value.step(), value.value()});
     }
@@ -220,7 +219,7 @@ void Core::RestoreTrialsOf(StudyRecord& study, const v1::WholeStudy& whole) {
     auto& record = state_.attempts[attempt.attempt_id()];
     record = std::make_unique<AttemptRecord>();
     record->attempt = attempt;
-    state_.trials.at(attempt.trial_id())->attempt_ids.push_back(attempt.attempt_id());
+    state_.trials.at(attempt.trial_id()).attempt_ids.push_back(attempt.attempt_id());
     Put(*record);
   }
   for (const v1::Checkpoint& checkpoint : whole.checkpoints()) {
@@ -228,7 +227,7 @@ void Core::RestoreTrialsOf(StudyRecord& study, const v1::WholeStudy& whole) {
     state_.trial_checkpoints[checkpoint.trial_id()].push_back(checkpoint.checkpoint_id());
   }
   for (int64_t trial_id : study.trial_ids) {
-    TrialRecord& trial = *state_.trials.at(trial_id);
+    TrialRecord& trial = state_.trials.at(trial_id);
     RefreshView(study, trial, true);
     UpdateBest(study, trial);
   }

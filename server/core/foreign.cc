@@ -85,11 +85,11 @@ void Core::TakeTrial(const v1::Trial& row) {
     return;
   }
   state_.last_trial_id = std::max(state_.last_trial_id, row.trial_id());
-  const auto known = state_.trials.find(row.trial_id());
-  if (known == state_.trials.end()) {
+  TrialRecord* known = state_.trials.find(row.trial_id());
+  if (known == nullptr) {
     AdoptTrial(study->second, row);
-  } else if (known->second->trial.study_id() == row.study_id()) {
-    MergeTrial(study->second, *known->second, row);
+  } else if (known->trial.study_id() == row.study_id()) {
+    MergeTrial(study->second, *known, row);
   } else {
     VLM_LOG_WARNING("left a trial out: it has changed its study", {{"trial", row.trial_id()}});
   }
@@ -108,10 +108,7 @@ TrialRecord& Core::Keep(StudyRecord& study, v1::Trial trial) {
     study.waiting.push_back(trial.number());
   }
   study.trial_ids.push_back(trial.trial_id());
-  auto& kept = state_.trials[trial.trial_id()];
-  kept = std::make_unique<TrialRecord>();
-  kept->trial = std::move(trial);
-  return *kept;
+  return state_.trials.Add(std::move(trial));
 }
 
 // Our workers run a WAITING trial with its fixed values, or not at all.

@@ -180,7 +180,12 @@ struct SearchForget {
 };
 struct SearchTrial {
   int64_t study_id = 0;
-  search::TrialView view;
+  search::TrialPtr view;
+};
+// All trials of a study, after a start.
+struct SearchHistory {
+  int64_t study_id = 0;
+  search::Trials trials;
 };
 // Suggest values for trial `number`; `fixed` ones are taken as they are.
 struct SearchAsk {
@@ -193,8 +198,9 @@ struct DropCheckpointFile {
   std::string checkpoint_id;
 };
 
-using Effect = std::variant<Reply, Push, CloseSession, Ack, Publish, PublishLog, SearchStudy,
-                            SearchForget, SearchTrial, SearchAsk, DropCheckpointFile>;
+using Effect =
+    std::variant<Reply, Push, CloseSession, Ack, Publish, PublishLog, SearchStudy, SearchForget,
+                 SearchTrial, SearchHistory, SearchAsk, DropCheckpointFile>;
 
 struct Output {
   Batch batch;

@@ -54,11 +54,11 @@ absl::StatusOr<TrialRecord*> Core::FindTrial(const std::string& text) {
       return absl::InvalidArgumentError(
           absl::StrCat("\"", text, "\" names no trial: write STUDY/NUMBER or a trial id"));
     }
-    const auto it = state_.trials.find(number);
-    if (it == state_.trials.end()) {
+    TrialRecord* trial = state_.trials.find(number);
+    if (trial == nullptr) {
       return absl::NotFoundError(absl::StrCat("no trial with id ", number));
     }
-    return it->second.get();
+    return trial;
   }
   if (!absl::SimpleAtoi(text.substr(slash + 1), &number)) {
     return absl::InvalidArgumentError(
@@ -71,7 +71,7 @@ absl::StatusOr<TrialRecord*> Core::FindTrial(const std::string& text) {
     return absl::NotFoundError(absl::StrCat("study \"", (*study)->study.name(), "\" has ",
                                             ids.size(), " trials and none with number ", number));
   }
-  return state_.trials.at(ids[static_cast<size_t>(number)]).get();
+  return &state_.trials.at(ids[static_cast<size_t>(number)]);
 }
 
 std::string Core::NameOf(const StudyRecord& study, const TrialRecord& trial) {

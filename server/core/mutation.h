@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/core/packed_trial.h"
 #include "vlm/v1/config.pb.h"
 #include "vlm/v1/control.pb.h"
 #include "vlm/v1/study.pb.h"
@@ -150,7 +151,11 @@ struct Snapshot {
     v1::Outcome outcome;
   };
   std::vector<StudyRow> studies;
-  std::vector<v1::Trial> trials;         // With params, values, intermediate values; by trial_id.
+  // Trials by trial_id, with parameters, values, intermediate values; finished ones are in `packed`
+  // instead, by trial_id too.
+  std::vector<v1::Trial> trials;
+  PackedTrials packed;
+  std::vector<ParamKindRow> param_kinds;
   std::vector<PutAttempt> attempts;      // By attempt_id.
   std::vector<ReportMark> report_marks;  // Of attempts that are not in an end state.
   std::vector<v1::WholeStudy> deleted;   // Study and ids of checkpoints only.

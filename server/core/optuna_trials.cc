@@ -17,8 +17,7 @@
 namespace vlm::core {
 
 absl::StatusOr<TrialRecord*> Core::TrialById(int64_t trial_id) {
-  const auto it = state_.trials.find(trial_id);
-  if (it != state_.trials.end()) return it->second.get();
+  if (TrialRecord* trial = state_.trials.find(trial_id); trial != nullptr) return trial;
   return absl::NotFoundError(absl::StrCat("no trial with id ", trial_id));
 }
 
@@ -251,9 +250,11 @@ Core::Result Core::Serve(const optuna::SetTrialSystemAttributeRequest& request) 
 }
 
 Core::Result Core::Serve(const optuna::GetTrialRequest& request) {
-  ASSIGN_OR_RETURN(const TrialRecord* trial, TrialById(request.trial_id()));
+  if (!state_.trials.contains(request.trial_id())) return TrialById(request.trial_id()).status();
+  TrialRecord scratch;
   auto reply = std::make_shared<optuna::GetTrialReply>();
-  *reply->mutable_trial() = ToOptuna(*trial, options_.time_zone);
+  *reply->mutable_trial() =
+      ToOptuna(state_.trials.Look(request.trial_id(), &scratch), options_.time_zone);
   return reply;
 }
 
@@ -264,9 +265,10 @@ Core::Result Core::Serve(const optuna::GetTrialsRequest& request) {
   const absl::flat_hash_set<int64_t> included(request.included_trial_ids().begin(),
                                               request.included_trial_ids().end());
   auto reply = std::make_shared<optuna::GetTrialsReply>();
+  TrialRecord scratch;
   for (const int64_t id : study->trial_ids) {
     if (id <= request.trial_id_greater_than() && !included.contains(id)) continue;
-    *reply->add_trials() = ToOptuna(*state_.trials.at(id), options_.time_zone);
+    *reply->add_trials() = ToOptuna(state_.trials.Look(id, &scratch), options_.time_zone);
   }
   return reply;
 }

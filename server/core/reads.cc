@@ -20,18 +20,18 @@ absl::StatusOr<size_t> PageStart(const std::string& token) {
 }
 
 // Those that no other one dominates.
-std::vector<const TrialRecord*> ParetoFront(const v1::Study& study,
-                                            const std::vector<const TrialRecord*>& trials) {
+std::vector<const search::TrialView*> ParetoFront(
+    const v1::Study& study, const std::vector<const search::TrialView*>& trials) {
   search::LossRows rows;
-  for (const TrialRecord* trial : trials) {
+  for (const search::TrialView* trial : trials) {
     std::vector<double>& row = rows.emplace_back();
     for (int i = 0; i < study.directions_size(); ++i) {
       const double sign = study.directions(i) == v1::DIRECTION_MAXIMIZE ? -1 : 1;
-      row.push_back(sign * trial->trial.values(i));
+      row.push_back(sign * trial->values()[static_cast<size_t>(i)]);
     }
   }
   const std::vector<size_t> ranks = search::NonDominationRanks(rows, 1);
-  std::vector<const TrialRecord*> front;
+  std::vector<const search::TrialView*> front;
   for (size_t i = 0; i < trials.size(); ++i) {
     if (ranks[i] == 0) front.push_back(trials[i]);
   }
@@ -96,17 +96,18 @@ Core::Result Core::ListTrials(const v1::ListTrialsRequest& request) {
   const int size = request.page_size() <= 0 ? 1000 : std::min(10000, request.page_size());
   auto response = std::make_shared<v1::ListTrialsResponse>();
   const auto& ids = (*study)->trial_ids;
+  TrialRecord scratch;
   for (size_t i = *start; i < ids.size(); ++i) {
-    const TrialRecord& trial = *state_.trials.at(ids[i]);
     if (request.states_size() > 0 &&
         std::find(request.states().begin(), request.states().end(),
-                  static_cast<int>(trial.trial.state())) == request.states().end()) {
+                  static_cast<int>(StateOf(**study, i))) == request.states().end()) {
       continue;
     }
     if (response->trials_size() == size) {
       response->set_next_page_token(absl::StrCat(i));
       break;
     }
+    const TrialRecord& trial = state_.trials.Look(ids[i], &scratch);
     v1::Trial view = View(trial, false);
     *view.mutable_intermediate_values() = trial.trial.intermediate_values();
     *response->add_trials() = std::move(view);
@@ -118,12 +119,11 @@ Core::Result Core::BestTrials(const v1::BestTrialsRequest& request) {
   auto found = FindStudyToRead(request.study());
   if (!found.ok()) return found.status();
   StudyRecord& study = **found;
-  std::vector<const TrialRecord*> complete;
-  for (int64_t id : study.trial_ids) {
-    const TrialRecord& trial = *state_.trials.at(id);
+  std::vector<const search::TrialView*> complete;
+  for (const search::TrialView& trial : study.views) {
     // Optuna's clients may complete a trial with any number of values.
-    if (trial.trial.state() == v1::TRIAL_STATE_COMPLETE &&
-        trial.trial.values_size() == std::max(1, study.study.directions_size())) {
+    if (trial.state() == v1::TRIAL_STATE_COMPLETE &&
+        trial.values().size() == static_cast<size_t>(std::max(1, study.study.directions_size()))) {
       complete.push_back(&trial);
     }
   }
@@ -134,22 +134,20 @@ Core::Result Core::BestTrials(const v1::BestTrialsRequest& request) {
   auto response = std::make_shared<v1::BestTrialsResponse>();
   *response->mutable_study() = View(study);
   if (study.study.directions_size() > 1) {
-    std::erase_if(complete, [&](const TrialRecord* trial) {
-      return trial->trial.values_size() != study.study.directions_size();
+    complete = ParetoFront(study.study, complete);
+  } else {
+    const bool maximize =
+        study.study.directions_size() == 1 && study.study.directions(0) == v1::DIRECTION_MAXIMIZE;
+    std::stable_sort(complete.begin(), complete.end(), [&](const auto* a, const auto* b) {
+      return maximize ? a->values()[0] > b->values()[0] : a->values()[0] < b->values()[0];
     });
-    for (const TrialRecord* trial : ParetoFront(study.study, complete)) {
-      *response->add_trials() = View(*trial, true);
-    }
-    return response;
+    complete.resize(std::min(complete.size(), static_cast<size_t>(std::max(1, request.count()))));
   }
-  const double sign =
-      study.study.directions_size() == 1 && study.study.directions(0) == v1::DIRECTION_MAXIMIZE ? -1
-                                                                                                : 1;
-  std::stable_sort(complete.begin(), complete.end(), [&](const auto* a, const auto* b) {
-    return sign * a->trial.values(0) < sign * b->trial.values(0);
-  });
-  const size_t count = std::min(complete.size(), static_cast<size_t>(std::max(1, request.count())));
-  for (size_t i = 0; i < count; ++i) *response->add_trials() = View(*complete[i], true);
+  TrialRecord scratch;
+  for (const search::TrialView* trial : complete) {
+    const int64_t id = study.trial_ids[static_cast<size_t>(trial->number())];
+    *response->add_trials() = View(state_.trials.Look(id, &scratch), true);
+  }
   return response;
 }
 
@@ -210,13 +208,14 @@ Core::Result Core::WatchStart(const v1::WatchRequest& request) {
     event.set_kind("study.state");
     event.set_study_id(study.study.study_id());
     *event.mutable_study() = View(study);
+    TrialRecord scratch;
     for (int64_t id : study.trial_ids) {
       v1::Event& row = *response->add_events();
       row.set_sequence(state_.last_event_sequence);
       row.set_kind("trial.state");
       row.set_study_id(study.study.study_id());
       row.set_trial_id(id);
-      *row.mutable_trial() = View(*state_.trials.at(id), false);
+      *row.mutable_trial() = View(state_.trials.Look(id, &scratch), false);
     }
   };
   if (!request.study().empty()) {

@@ -229,7 +229,7 @@ void Core::Forget(const CheckpointDamaged& damaged) {
   state_.checkpoints.erase(it);
   out_->batch.push_back(DeleteCheckpoint{damaged.checkpoint_id});
   out_->effects.push_back(DropCheckpointFile{damaged.checkpoint_id});
-  TrialRecord& trial = *state_.trials.at(trial_id);
+  TrialRecord& trial = state_.trials.at(trial_id);
   trial.trial.clear_checkpoint();
   if (!ids.empty()) *trial.trial.mutable_checkpoint() = state_.checkpoints.at(ids.back());
   Emit("checkpoint.damaged",

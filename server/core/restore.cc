@@ -1,9 +1,65 @@
-// What a restarted heart takes up again: attempts with their leases, and checkpoints.
+// What a restarted heart takes up again: studies, attempts with their leases, and checkpoints.
+// Trials are in restore_trials.cc.
 #include <algorithm>
 
 #include "server/core/core.h"
 
 namespace vlm::core {
+
+void Core::Restore(Snapshot snapshot) {
+  RestoreStudies(snapshot);
+  RestoreTrials(snapshot);
+}
+
+void Core::RestoreStudies(Snapshot& snapshot) {
+  state_.last_study_id = snapshot.last_study_id;
+  state_.last_trial_id = snapshot.last_trial_id;
+  state_.last_attempt_id = snapshot.last_attempt_id;
+  state_.last_event_sequence = snapshot.last_event_sequence;
+  for (auto& row : snapshot.studies) {
+    StudyRecord& study = state_.studies[row.study.study_id()];
+    study.study = std::move(row.study);
+    study.study.clear_counts();
+    study.spec = std::move(row.spec);
+    study.sampler_state = std::move(row.sampler_state);
+    study.user_attributes = std::move(row.user_attributes);
+    study.system_attributes = std::move(row.system_attributes);
+    absl::Time first;
+    std::string error;
+    if (absl::ParseTime(absl::RFC3339_full, row.first_attempt_time, &first, &error)) {
+      study.first_attempt = first;
+    }
+    if (auto pruner = search::MakePruner(study.spec.pruner());
+        study.spec.has_train() && pruner.ok()) {
+      study.pruner = *std::move(pruner);
+    }
+    state_.study_names[study.study.name()] = study.study.study_id();
+  }
+  for (const ParamKindRow& row : snapshot.param_kinds) {
+    const auto study = state_.studies.find(row.study_id);
+    if (study == state_.studies.end()) continue;
+    auto& kinds = study->second.kinds;
+    if (kinds.size() <= row.slot) kinds.resize(row.slot + 1);
+    kinds[row.slot] = search::InternKind(row.name, row.distribution);
+  }
+  for (v1::WholeStudy& summary : snapshot.deleted) {
+    DeletedStudy& deleted = state_.deleted[summary.study().study_id()];
+    for (const v1::Checkpoint& checkpoint : summary.checkpoints()) {
+      deleted.checkpoint_ids.push_back(checkpoint.checkpoint_id());
+    }
+    deleted.study = std::move(*summary.mutable_study());
+  }
+  for (v1::Worker& worker : snapshot.workers) {
+    WorkerRecord& record = state_.workers[worker.worker_id()];
+    record.worker = std::move(worker);
+    record.worker.set_state(v1::WORKER_STATE_LOST);
+    record.worker.set_reason("the coordinator was restarted; the worker has not come back yet");
+  }
+  for (PutRequest& request : snapshot.requests) {
+    state_.request_ages.emplace_back(now_.wall, request.request_id);
+    state_.requests[request.request_id] = std::move(request);
+  }
+}
 
 void Core::RestoreAttempts(Snapshot& snapshot) {
   for (PutAttempt& row : snapshot.attempts) {
@@ -13,11 +69,11 @@ void Core::RestoreAttempts(Snapshot& snapshot) {
     record->rendezvous_host = std::move(row.rendezvous_host);
     record->rendezvous_port = row.rendezvous_port;
     if (!state_.trials.contains(record->attempt.trial_id())) continue;  // Removed by others.
-    TrialRecord& trial = TrialOf(*record);
-    trial.attempt_ids.push_back(record->attempt.attempt_id());
+    TrialRun& run = state_.trials.RunOf(record->attempt.trial_id());
+    run.attempt_ids.push_back(record->attempt.attempt_id());
     if (record->attempt.state() == v1::ATTEMPT_STATE_FAILED ||
         record->attempt.state() == v1::ATTEMPT_STATE_LOST) {
-      ++trial.failures[record->attempt.failure_class()];
+      ++run.failures[record->attempt.failure_class()];
     }
     if (!IsEnd(record->attempt.state())) {
       for (const v1::RankPlacement& p : record->attempt.placements()) {
@@ -31,6 +87,7 @@ void Core::RestoreAttempts(Snapshot& snapshot) {
         record->nodes.back().ranks.push_back(p.rank());
         record->nodes.back().slots.push_back(p.slot());
       }
+      TrialRecord& trial = TrialOf(*record);
       trial.live_attempt = record->attempt.attempt_id();
       ++StudyOf(trial).live_attempts;
       state_.live[trial.live_attempt] = record.get();
@@ -54,8 +111,8 @@ void Core::RestoreAttempts(Snapshot& snapshot) {
     if (mark.total_steps > 0) trial.trial.set_total_steps(mark.total_steps);
   }
   for (const auto& [trial_id, sequence] : snapshot.log_marks) {
-    const auto found = state_.trials.find(trial_id);
-    if (found != state_.trials.end()) found->second->last_log_sequence = sequence;
+    if (state_.trials.contains(trial_id))
+      state_.trials.RunOf(trial_id).last_log_sequence = sequence;
   }
 }
 
@@ -65,9 +122,9 @@ void Core::RestoreCheckpoints(Snapshot& snapshot) {
         return std::make_pair(a.attempt_id(), a.step()) < std::make_pair(b.attempt_id(), b.step());
       });
   for (v1::Checkpoint& checkpoint : snapshot.checkpoints) {
-    const auto found = state_.trials.find(checkpoint.trial_id());
-    if (found == state_.trials.end()) continue;
-    *found->second->trial.mutable_checkpoint() = checkpoint;
+    TrialRecord* trial = state_.trials.find(checkpoint.trial_id());
+    if (trial == nullptr) continue;
+    *trial->trial.mutable_checkpoint() = checkpoint;
     state_.trial_checkpoints[checkpoint.trial_id()].push_back(checkpoint.checkpoint_id());
     state_.checkpoints[checkpoint.checkpoint_id()] = std::move(checkpoint);
   }

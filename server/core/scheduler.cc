@@ -38,7 +38,7 @@ bool Core::ScheduleStudy(StudyRecord& study) {
   }
   if (TimedOut(study)) return false;
   const auto due = std::find_if(study.requeued.begin(), study.requeued.end(), [&](int64_t id) {
-    return state_.trials.at(id)->not_before <= now_.monotonic;
+    return state_.trials.at(id).not_before <= now_.monotonic;
   });
   if (!BudgetLeft(study)) study.held.reset();  // Enqueued trials have used it up meanwhile.
   const bool fresh = BudgetLeft(study) || !study.waiting.empty();
@@ -50,7 +50,7 @@ bool Core::ScheduleStudy(StudyRecord& study) {
   }
   SetWaitReason(study, "");
   if (due != study.requeued.end()) {
-    TrialRecord& trial = *state_.trials.at(*due);
+    TrialRecord& trial = state_.trials.at(*due);
     study.requeued.erase(due);
     Grant(study, trial, *std::move(nodes));
     return true;

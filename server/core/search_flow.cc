@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/core/core.h"
+#include "server/core/optuna_json.h"
 
 namespace vlm::core {
 namespace {
@@ -36,44 +37,56 @@ void Count(v1::TrialCounts& counts, v1::TrialState state, int64_t change) {
 // counts as failed. Nobody samples for a study without a search space of ours.
 search::TrialView Core::MakeView(const StudyRecord& study, const TrialRecord& trial) const {
   search::TrialView view;
-  view.number = trial.trial.number();
-  view.state = trial.trial.state();
-  view.values.assign(trial.trial.values().begin(), trial.trial.values().end());
-  if (!study.spec.has_train()) return view;
-  if (view.state == v1::TRIAL_STATE_COMPLETE &&
-      trial.trial.values_size() != study.study.directions_size()) {
-    view.state = v1::TRIAL_STATE_FAIL;
-    view.values.clear();
+  const v1::Trial& t = trial.trial;
+  view.set_number(t.number());
+  view.set_state(t.state());
+  view.set_values({t.values().data(), static_cast<size_t>(t.values_size())});
+  const bool ours = study.spec.has_train();
+  if (ours && t.state() == v1::TRIAL_STATE_COMPLETE &&
+      t.values_size() != study.study.directions_size()) {
+    view.set_state(v1::TRIAL_STATE_FAIL);
+    view.set_values({});
   }
-  for (const v1::Param& param : trial.trial.params()) {
-    const auto internal = search::ToInternal(param.distribution(), param.value());
-    if (!internal.ok() || !CheckDistribution(study, param.name(), param.distribution()).ok()) {
-      continue;
-    }
-    view.params.emplace_back(param.name(), *internal);
-    view.distributions.push_back(param.distribution());
+  for (const v1::Param& param : t.params()) {
+    const auto internal = ours ? search::ToInternal(param.distribution(), param.value())
+                               : Internal(param.distribution(), param.value());
+    if (!internal.ok()) continue;
+    if (ours && !CheckDistribution(study, param.name(), param.distribution()).ok()) continue;
+    view.AddParam(param.name(), param.distribution(), *internal);
   }
-  for (const v1::IntermediateValue& v : trial.trial.intermediate_values()) {
-    view.intermediate_values[v.step()] = v.value();
-  }
-  search::ReadAttributes(trial.trial.system_attributes(), &view);
-  view.constraints = search::ReadConstraints(trial.trial.system_attributes());
+  if (ours) FillExtras(t, &view);
   return view;
 }
 
+void Core::FillExtras(const v1::Trial& trial, search::TrialView* view) {
+  if (!HasExtras(trial)) return;
+  for (const v1::IntermediateValue& v : trial.intermediate_values()) {
+    view->mutable_extras().intermediate_values[v.step()] = v.value();
+  }
+  search::ReadAttributes(trial.system_attributes(), view);
+  auto constraints = search::ReadConstraints(trial.system_attributes());
+  if (!constraints.empty()) view->mutable_extras().constraints = std::move(constraints);
+}
+
 void Core::RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_search) {
-  const auto index = static_cast<size_t>(trial.trial.number());
-  if (study.views.size() <= index) study.views.resize(index + 1);
   for (const v1::Param& param : trial.trial.params()) {
     study.distributions.try_emplace(param.name(), param.distribution());
   }
-  study.views[index] = MakeView(study, trial);
-  study.counted.resize(study.views.size());
-  Count(study.counts, study.counted[index], -1);
-  Count(study.counts, study.counted[index] = trial.trial.state(), 1);
+  SetView(study, MakeView(study, trial), trial.trial.state());
   if (tell_search && study.spec.has_train()) {
-    out_->effects.push_back(SearchTrial{study.study.study_id(), study.views[index]});
+    const auto index = static_cast<size_t>(trial.trial.number());
+    out_->effects.push_back(SearchTrial{study.study.study_id(), study.views.Share(index)});
   }
+}
+
+// With its part in the counts, which is `state` whatever the view says.
+void Core::SetView(StudyRecord& study, search::TrialView view, v1::TrialState state) {
+  const auto index = static_cast<size_t>(view.number());
+  study.views.Set(index, std::make_shared<const search::TrialView>(std::move(view)));
+  study.counted.resize(study.views.size());
+  Count(study.counts, StateOf(study, index), -1);
+  study.counted[index] = static_cast<uint8_t>(state);
+  Count(study.counts, state, 1);
 }
 
 void Core::AnnounceStudy(const StudyRecord& study) {
@@ -111,7 +124,7 @@ void Core::Handle(const Suggestion& input) {
   // The question was about a WAITING trial: it starts now with its remaining values. (A fresh
   // question's number may be taken by now: a person has enqueued a trial meanwhile.)
   if (study.question_waiting) {
-    TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(input.number)]);
+    TrialRecord& trial = state_.trials.at(study.trial_ids[static_cast<size_t>(input.number)]);
     if (trial.trial.state() != v1::TRIAL_STATE_WAITING) return PumpAsks(study);
     StartTrial(study, trial, *input.params);
     if (study.question_for_ask && !study.asks.empty()) {
@@ -131,7 +144,7 @@ void Core::TakeExhaustion(StudyRecord& study, const Suggestion& input) {
   if (IsEnd(study.study.state())) return;
   const std::string reason(input.params.status().message());
   if (study.question_waiting) {
-    TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(input.number)]);
+    TrialRecord& trial = state_.trials.at(study.trial_ids[static_cast<size_t>(input.number)]);
     if (trial.trial.state() == v1::TRIAL_STATE_WAITING) {
       std::erase(study.waiting, input.number);
       EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
@@ -197,7 +210,7 @@ void Core::RefuseAsks(StudyRecord& study, const absl::Status& status) {
 // The oldest WAITING trial: what a person fixed stays, the rest is sampled.
 void Core::AskForWaiting(StudyRecord& study) {
   const int64_t number = study.waiting.front();
-  const TrialRecord& trial = *state_.trials.at(study.trial_ids[static_cast<size_t>(number)]);
+  const TrialRecord& trial = state_.trials.at(study.trial_ids[static_cast<size_t>(number)]);
   search::InternalParams fixed;
   for (const v1::Param& param : trial.trial.params()) {
     if (auto internal = search::ToInternal(param.distribution(), param.value()); internal.ok()) {

@@ -54,7 +54,10 @@ absl::StatusOr<std::vector<v1::Trial>> Core::FindSeeds(const SubmitCall& call) {
   if (source.csv().empty() && source.optuna_db().empty()) {
     auto study = FindStudy(source.study());
     if (!study.ok()) return study.status();
-    for (int64_t id : (*study)->trial_ids) found.push_back(state_.trials.at(id)->trial);
+    TrialRecord scratch;
+    for (int64_t id : (*study)->trial_ids) {
+      found.push_back(state_.trials.Look(id, &scratch).trial);
+    }
   }
   std::vector<v1::Trial> seeds;
   for (v1::Trial& trial : found) {

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "server/core/io.h"
+#include "server/core/trial_table.h"
 #include "server/search/pruner.h"
 
 namespace vlm::core {
@@ -24,9 +25,11 @@ struct StudyRecord {
   std::map<std::string, std::string> system_attributes;  // JSON texts, Optuna's.
   // Of the first trial that has the parameter; later ones have to go with it.
   absl::flat_hash_map<std::string, v1::Distribution> distributions;
-  std::vector<search::TrialView> views;    // By number; what pruners and samplers see.
+  // By slot: the kinds of parameters that packed trials of the file refer to.
+  std::vector<const search::ParamKind*> kinds;
+  search::Trials views;                    // By number; what pruners and samplers see.
   v1::TrialCounts counts;                  // Of `counted`.
-  std::vector<v1::TrialState> counted;     // By number.
+  std::vector<uint8_t> counted;            // States by number.
   std::deque<int64_t> waiting;             // Numbers of WAITING trials, oldest first.
   std::vector<int64_t> requeued;           // Trial ids whose next attempt is to be granted.
   std::unique_ptr<search::Pruner> pruner;  // Null: none.
@@ -54,17 +57,6 @@ inline constexpr char kSeededFrom[] = "vlm:seeded_from";
 struct DeletedStudy {
   v1::Study study;  // With delete_time.
   std::vector<std::string> checkpoint_ids;
-};
-
-struct TrialRecord {
-  v1::Trial trial;
-  std::vector<int64_t> attempt_ids;
-  int64_t live_attempt = 0;  // 0 = none.
-  std::map<v1::FailureClass, int> failures;
-  absl::Duration not_before = absl::ZeroDuration();  // Backoff, monotonic.
-  absl::Duration last_progress = absl::ZeroDuration();
-  int64_t last_log_sequence = 0;
-  std::deque<v1::LogLine> log_tail;  // Newest lines, for `trial get`.
 };
 
 // A worker's part of a gang.
@@ -95,10 +87,16 @@ struct WorkerRecord {
 };
 
 struct State {
+  State() = default;
+  State(const State&) = delete;  // `trials` looks into `studies`.
+  State& operator=(const State&) = delete;
+
   absl::btree_map<int64_t, StudyRecord> studies;
   absl::flat_hash_map<std::string, int64_t> study_names;
   absl::btree_map<int64_t, DeletedStudy> deleted;
-  absl::flat_hash_map<int64_t, std::unique_ptr<TrialRecord>> trials;
+  TrialTable trials{[this](int64_t study_id, int64_t number) -> const search::TrialView& {
+    return studies.at(study_id).views[static_cast<size_t>(number)];
+  }};
   absl::flat_hash_map<int64_t, std::unique_ptr<AttemptRecord>> attempts;
   absl::btree_map<int64_t, AttemptRecord*> live;  // Attempts that are not in an end state.
   absl::btree_map<std::string, WorkerRecord> workers;

@@ -297,10 +297,8 @@ void Core::CancelStudy(StudyRecord& study, v1::StudyState end, const std::string
   study.held.reset();
   study.requeued.clear();
   study.waiting.clear();
-  for (int64_t id : ids) {
-    TrialRecord& trial = *state_.trials.at(id);
-    if (IsEnd(trial.trial.state())) continue;
-    StopOne(trial, reason);
+  for (size_t number = 0; number < ids.size(); ++number) {
+    if (!IsEnd(StateOf(study, number))) StopOne(state_.trials.at(ids[number]), reason);
   }
 }
 
@@ -308,8 +306,8 @@ void Core::CancelStudy(StudyRecord& study, v1::StudyState end, const std::string
 void Core::RemoveStudy(StudyRecord& study, Removal removal) {
   const int64_t study_id = study.study.study_id();
   for (int64_t trial_id : study.trial_ids) {
-    TrialRecord& trial = *state_.trials.at(trial_id);
-    for (int64_t attempt_id : trial.attempt_ids) {
+    const std::vector<int64_t> attempt_ids = state_.trials.RunOf(trial_id).attempt_ids;
+    for (int64_t attempt_id : attempt_ids) {
       AttemptRecord& attempt = *state_.attempts.at(attempt_id);
       if (!IsEnd(attempt.attempt.state())) {
         MarkSlots(attempt, 0);
@@ -324,7 +322,7 @@ void Core::RemoveStudy(StudyRecord& study, Removal removal) {
       state_.checkpoints.erase(id);
     }
     state_.trial_checkpoints.erase(trial_id);
-    for (int64_t attempt_id : trial.attempt_ids) state_.attempts.erase(attempt_id);
+    for (int64_t attempt_id : attempt_ids) state_.attempts.erase(attempt_id);
     out_->effects.push_back(PublishLog{trial_id, {}, true});
   }
   RefuseAsks(study, absl::NotFoundError("the study was deleted"));
@@ -355,6 +353,36 @@ bool Core::BudgetLeft(const StudyRecord& study) const {
   return !study.exhausted && static_cast<int64_t>(study.trial_ids.size()) < study.study.n_trials();
 }
 
+// Whether another program still has one of its trials.
+bool Core::AnyOpen(const StudyRecord& study) const {
+  TrialRecord scratch;
+  for (size_t number = 0; number < study.trial_ids.size(); ++number) {
+    if (StateOf(study, number) != v1::TRIAL_STATE_RUNNING) continue;
+    if (state_.trials.Look(study.trial_ids[number], &scratch).trial.external()) return true;
+  }
+  return false;
+}
+
+// Why the last one of the trials that are the study's own (not copied from elsewhere) failed; not
+// looked for if one of them is COMPLETE.
+std::string Core::LastFailure(const StudyRecord& study, bool* any_complete) const {
+  std::string reason;
+  bool found = false;
+  TrialRecord scratch;
+  *any_complete = false;
+  for (size_t number = study.trial_ids.size(); number-- > 0 && !*any_complete;) {
+    const v1::TrialState state = StateOf(study, number);
+    if (state != v1::TRIAL_STATE_COMPLETE && (state != v1::TRIAL_STATE_FAIL || found)) continue;
+    const v1::Trial& trial = state_.trials.Look(study.trial_ids[number], &scratch).trial;
+    if (trial.system_attributes().contains(kSeededFrom)) continue;
+    *any_complete = state == v1::TRIAL_STATE_COMPLETE;
+    if (*any_complete) break;
+    found = true;
+    reason = trial.reason();
+  }
+  return reason;
+}
+
 // COMPLETED when nothing is left to grant and nothing runs; FAILED if not one trial came through.
 void Core::FinishStudyIfDone(StudyRecord& study) {
   if (study.study.state() != v1::STUDY_STATE_ACTIVE || !study.spec.has_train()) return;
@@ -363,27 +391,18 @@ void Core::FinishStudyIfDone(StudyRecord& study) {
   if (!timed_out && (BudgetLeft(study) || !study.waiting.empty() || !study.requeued.empty())) {
     return;
   }
-  bool any_complete = false;
-  bool any_open = false;
-  std::string last_reason;
-  for (int64_t id : study.trial_ids) {
-    const v1::Trial& trial = state_.trials.at(id)->trial;
-    if (trial.system_attributes().contains(kSeededFrom)) continue;
-    any_complete |= trial.state() == v1::TRIAL_STATE_COMPLETE;
-    any_open |= trial.state() == v1::TRIAL_STATE_RUNNING && trial.external();
-    if (trial.state() == v1::TRIAL_STATE_FAIL) last_reason = trial.reason();
-  }
-  if (any_open) return;
+  if (study.counts.running() > 0 && AnyOpen(study)) return;
   if (timed_out) {
-    for (int64_t id : study.trial_ids) {
-      TrialRecord& trial = *state_.trials.at(id);
-      if (!IsEnd(trial.trial.state())) {
-        EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, "the study's optimization_timeout passed");
-      }
+    for (size_t number = 0; number < study.trial_ids.size(); ++number) {
+      if (IsEnd(StateOf(study, number))) continue;
+      EndTrial(state_.trials.at(study.trial_ids[number]), v1::TRIAL_STATE_FAIL, {},
+               "the study's optimization_timeout passed");
     }
     study.waiting.clear();
     study.requeued.clear();
   }
+  bool any_complete = false;
+  const std::string last_reason = LastFailure(study, &any_complete);
   RefuseAsks(study, absl::ResourceExhaustedError("the study's budget is used up"));
   if (any_complete || last_reason.empty()) {
     SetStudyState(study, v1::STUDY_STATE_COMPLETED,

@@ -28,15 +28,12 @@ TrialRecord& Core::AddTrial(StudyRecord& study, v1::Trial trial) {
   trial.set_number(static_cast<int64_t>(study.trial_ids.size()));
   if (trial.state() == v1::TRIAL_STATE_WAITING) study.waiting.push_back(trial.number());
   study.trial_ids.push_back(trial.trial_id());
-  auto& kept = state_.trials[trial.trial_id()];
-  kept = std::make_unique<TrialRecord>();
-  kept->trial = std::move(trial);
-  Touch(*kept);
-  for (const v1::IntermediateValue& value : kept->trial.intermediate_values()) {
-    out_->batch.push_back(
-        PutIntermediateValue{kept->trial.trial_id(), value.step(), value.value()});
+  TrialRecord& kept = state_.trials.Add(std::move(trial));
+  Touch(kept);
+  for (const v1::IntermediateValue& value : kept.trial.intermediate_values()) {
+    out_->batch.push_back(PutIntermediateValue{kept.trial.trial_id(), value.step(), value.value()});
   }
-  return *kept;
+  return kept;
 }
 
 // A WAITING trial gets its remaining values and runs.
@@ -81,15 +78,19 @@ void Core::EndTrial(TrialRecord& trial, v1::TrialState state, std::vector<double
 }
 
 void Core::UpdateBest(StudyRecord& study, const TrialRecord& trial) {
-  if (trial.trial.state() != v1::TRIAL_STATE_COMPLETE || trial.trial.values_size() != 1) return;
+  UpdateBest(study, study.views[static_cast<size_t>(trial.trial.number())]);
+}
+
+void Core::UpdateBest(StudyRecord& study, const search::TrialView& trial) {
+  if (trial.state() != v1::TRIAL_STATE_COMPLETE || trial.values().size() != 1) return;
   if (study.study.directions_size() > 1) return;
-  const double value = trial.trial.values(0);
+  const double value = trial.values()[0];
   const double sign =
       study.study.directions_size() > 0 && study.study.directions(0) == v1::DIRECTION_MAXIMIZE ? -1
                                                                                                : 1;
   if (study.study.has_best_value() && sign * value >= sign * study.study.best_value()) return;
   study.study.set_best_value(value);
-  study.study.set_best_trial_number(trial.trial.number());
+  study.study.set_best_trial_number(trial.number());
 }
 
 // When the first k trials have all failed in the same way, more of them would too.
@@ -98,9 +99,10 @@ void Core::HaltIfAllFailAlike(StudyRecord& study) {
   if (study.study.state() != v1::STUDY_STATE_ACTIVE || k <= 0) return;
   v1::FailureClass common = v1::FAILURE_CLASS_UNSPECIFIED;
   std::string reason;
+  TrialRecord scratch;
   int i = 0;
   for (const int64_t id : study.trial_ids) {
-    const TrialRecord& trial = *state_.trials.at(id);
+    const TrialRecord& trial = state_.trials.Look(id, &scratch);
     if (trial.trial.system_attributes().contains(kSeededFrom)) continue;
     if (trial.trial.state() != v1::TRIAL_STATE_FAIL || trial.attempt_ids.empty()) return;
     const v1::Attempt& last = state_.attempts.at(trial.attempt_ids.back())->attempt;

@@ -81,6 +81,9 @@ bool ConditionsHold(const v1::SearchParam& searched, const std::vector<v1::Param
 std::vector<double> ReadConstraints(
     const google::protobuf::Map<std::string, std::string>& system_attributes);
 
+// Whether an internal value lies in the range; a step is not looked at, as sampled values keep it.
+bool Contains(const v1::Distribution& distribution, double internal);
+
 // External value <-> internal value. OUT_OF_RANGE: not in the distribution (the message says why).
 absl::StatusOr<double> ToInternal(const v1::Distribution& distribution,
                                   const v1::ParamValue& value);

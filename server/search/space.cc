@@ -27,7 +27,8 @@ absl::Status CheckRange(double value, double low, double high) {
       absl::StrCat("value ", value, " is outside the range [", low, ", ", high, "]"));
 }
 
-// Whether an internal value lies in the range; a step is not looked at, as sampled values keep it.
+}  // namespace
+
 bool Contains(const v1::Distribution& distribution, double internal) {
   if (distribution.has_categorical_distribution()) {
     return internal >= 0 && internal < distribution.categorical_distribution().choices_size();
@@ -39,8 +40,6 @@ bool Contains(const v1::Distribution& distribution, double internal) {
   const auto& d = distribution.float_distribution();
   return internal >= d.low() && internal <= d.high();
 }
-
-}  // namespace
 
 absl::StatusOr<double> ToInternal(const v1::Distribution& distribution,
                                   const v1::ParamValue& value) {

@@ -17,8 +17,8 @@ TrialView& TrialView::operator=(const TrialView& other) {
   if (this == &other) return *this;
   number_ = other.number_;
   state_ = other.state_;
-  Assign(other.values(), other.kinds_,
-         {other.numbers_.get() + other.values_size_, other.kinds_->size()});
+  Set(other.values(), other.kinds_,
+      {other.numbers_.get() + other.values_size_, other.kinds_->size()});
   extras_ = other.extras_ == nullptr ? nullptr : std::make_unique<Extras>(*other.extras_);
   return *this;
 }
@@ -34,8 +34,8 @@ TrialView::Extras& TrialView::mutable_extras() {
 }
 
 // The arguments may point into what is replaced.
-void TrialView::Assign(absl::Span<const double> values, const KindList* kinds,
-                       absl::Span<const double> params) {
+void TrialView::Set(absl::Span<const double> values, const KindList* kinds,
+                    absl::Span<const double> params) {
   std::unique_ptr<double[]> numbers;
   if (!values.empty() || !params.empty()) {
     numbers = std::make_unique<double[]>(values.size() + params.size());
@@ -48,18 +48,14 @@ void TrialView::Assign(absl::Span<const double> values, const KindList* kinds,
 }
 
 void TrialView::set_values(absl::Span<const double> values) {
-  Assign(values, kinds_, {numbers_.get() + values_size_, kinds_->size()});
+  Set(values, kinds_, {numbers_.get() + values_size_, kinds_->size()});
 }
 
 void TrialView::AddParam(const ParamKind* kind, double value) {
   std::vector<double> params(numbers_.get() + values_size_,
                              numbers_.get() + values_size_ + kinds_->size());
   params.push_back(value);
-  Assign(values(), kinds_->With(kind), params);
-}
-
-void TrialView::SetParams(const KindList* kinds, absl::Span<const double> values) {
-  Assign(this->values(), kinds, values);
+  Set(values(), kinds_->With(kind), params);
 }
 
 const TrialView& Trials::operator[](size_t number) const {

@@ -104,14 +104,11 @@ class TrialView {
   void AddParam(const std::string& name, const v1::Distribution& distribution, double value) {
     AddParam(InternKind(name, distribution), value);
   }
-  // `kinds` and the values of each.
-  void SetParams(const KindList* kinds, absl::Span<const double> values);
+  // All at once; `params`: a value for each of `kinds`.
+  void Set(absl::Span<const double> values, const KindList* kinds, absl::Span<const double> params);
   Extras& mutable_extras();
 
  private:
-  void Assign(absl::Span<const double> values, const KindList* kinds,
-              absl::Span<const double> params);
-
   int64_t number_ = 0;
   uint16_t state_ = v1::TRIAL_STATE_UNSPECIFIED;
   uint16_t values_size_ = 0;
@@ -134,6 +131,7 @@ class Trials {
   IndexIterator<Trials> end() const { return {this, size()}; }
   const TrialView& back() const { return (*this)[size() - 1]; }
 
+  const TrialPtr& Share(size_t number) const { return trials_[number]; }
   // Grows as needed.
   void Set(size_t number, TrialPtr trial);
   // Room for so many, to grow once.

@@ -24,6 +24,7 @@ void BindBytes(SQLite::Statement& s, int index, const std::string& bytes) {
 struct Applier {
   Connection& c;
   IdMarks* marks;
+  ParamKinds* kinds;
 
   void operator()(const core::PutStudy& m) {
     marks->study = std::max(marks->study, m.study.study_id());
@@ -59,11 +60,13 @@ struct Applier {
     SQLite::Statement& s = c.Prepare("DELETE FROM vlm_studies WHERE study_id = ?");
     s.bind(1, m.study_id);
     s.exec();
+    DropPackedOfStudy(c, *kinds, m.study_id);
     if (!m.rows_are_gone) DeleteStudyRows(c, m.study_id);
   }
   void operator()(const core::PutTrial& m) {
     marks->trial = std::max(marks->trial, m.trial.trial_id());
     WriteTrialRows(c, m);
+    WritePacked(c, *kinds, m.trial);
     v1::Trial body = m.trial;  // What Optuna's tables have no column for.
     body.clear_values();
     body.clear_intermediate_values();
@@ -215,8 +218,8 @@ struct Applier {
 
 }  // namespace
 
-void Apply(Connection& c, const core::Mutation& mutation, IdMarks* marks) {
-  std::visit(Applier{c, marks}, mutation);
+void Apply(Connection& c, const core::Mutation& mutation, IdMarks* marks, ParamKinds* kinds) {
+  std::visit(Applier{c, marks, kinds}, mutation);
 }
 
 void WriteMarks(Connection& c, const IdMarks& marks) {

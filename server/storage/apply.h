@@ -3,6 +3,7 @@
 
 #include "server/core/mutation.h"
 #include "server/storage/connection.h"
+#include "server/storage/packed.h"
 
 namespace vlm::storage {
 
@@ -15,7 +16,7 @@ struct IdMarks {
   bool operator==(const IdMarks&) const = default;
 };
 
-void Apply(Connection& c, const core::Mutation& mutation, IdMarks* marks);
+void Apply(Connection& c, const core::Mutation& mutation, IdMarks* marks, ParamKinds* kinds);
 void WriteMarks(Connection& c, const IdMarks& marks);
 
 }  // namespace vlm::storage

@@ -71,7 +71,7 @@ absl::StatusOr<OptunaStudy> Choose(core::Snapshot snapshot, const std::string& n
 absl::StatusOr<OptunaStudy> ReadOptunaStudy(const std::string& path, const std::string& name) {
   auto store = Store::Open(path);
   if (!store.ok()) return WithoutPath(store.status(), path);
-  auto snapshot = (*store)->Load();
+  auto snapshot = (*store)->Load(true);
   if (!snapshot.ok()) return WithoutPath(snapshot.status(), path);
   return Choose(*std::move(snapshot), name);
 }

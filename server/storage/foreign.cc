@@ -6,6 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "server/storage/load.h"
 #include "server/storage/migrations.h"
+#include "server/storage/packed.h"
 
 namespace vlm::storage {
 namespace {
@@ -94,21 +95,27 @@ void DropOrphans(Connection& c) {
   }
   c.Execute("DELETE FROM vlm_studies WHERE study_id IN " + Noted(kLostStudy) +
             " OR study_id NOT IN (SELECT study_id FROM studies)");
+  DropOrphanedKinds(c, Noted(kLostStudy));
 }
 
-core::ForeignRows TakeForeignRows(Connection& c) {
+void DropStaleRows(Connection& c) { DropStalePacked(c, Noted(kTrial)); }
+
+core::ForeignRows TakeForeignRows(Connection& c, ParamKinds& kinds) {
   core::ForeignRows out;
   SQLite::Statement& lost =
       c.Prepare(absl::StrCat("SELECT id FROM vlm_changes WHERE kind = ", kLostStudy));
   while (lost.executeStep()) out.lost_studies.push_back(lost.getColumn(0).getInt64());
   lost.reset();
   if (!out.lost_studies.empty()) DropOrphans(c);
+  for (const int64_t study_id : out.lost_studies) kinds.Forget(study_id);
+  DropStaleRows(c);
   core::Snapshot rows;
   LoadStudies(c, &rows, "WHERE s.study_id IN " + Noted(kStudy));
   LoadTrials(c, &rows, Noted(kTrial));
   ForgetChanges(c);
   out.studies = std::move(rows.studies);
   out.trials = std::move(rows.trials);
+  for (const v1::Trial& trial : out.trials) WritePacked(c, kinds, trial);
   return out;
 }
 

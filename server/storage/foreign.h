@@ -6,6 +6,7 @@
 
 #include "server/core/mutation.h"
 #include "server/storage/connection.h"
+#include "server/storage/packed.h"
 
 namespace vlm::storage {
 
@@ -17,10 +18,12 @@ void SwitchTriggersOff(Connection& c);
 // A number that is another one after a commit of another connection.
 int64_t DataVersion(Connection& c);
 // The noted rows as they are now; then nothing is noted any more. Inside a transaction.
-core::ForeignRows TakeForeignRows(Connection& c);
+core::ForeignRows TakeForeignRows(Connection& c, ParamKinds& kinds);
 // Drops rows of our tables whose study or trial another program has removed, perhaps giving its id
 // to a new one. Inside a transaction, before changes are forgotten.
 void DropOrphans(Connection& c);
+// Drops the packed forms of trials that another program has changed. Likewise.
+void DropStaleRows(Connection& c);
 void ForgetChanges(Connection& c);
 
 }  // namespace vlm::storage

@@ -96,9 +96,7 @@ void LeftOut(const v1::Trial& trial, absl::string_view what, absl::string_view w
       {{"trial", trial.trial_id()}, {"part", std::string(what)}, {"why", std::string(why)}});
 }
 
-std::string Only(const std::string& ids) {
-  return ids.empty() ? " " : absl::StrCat(" WHERE trial_id IN ", ids, " ");
-}
+std::string Only(const std::string& ids) { return absl::StrCat(" WHERE trial_id IN ", ids, " "); }
 
 void LoadTrialValues(Connection& c, core::Snapshot* out, const TrialIndex& index,
                      const std::string& ids) {
@@ -180,6 +178,18 @@ bool ReadTrial(SQLite::Statement& s, v1::Trial* trial) {
   return true;
 }
 
+// A file with a trial whose state does not exist is not opened.
+void CheckStates(Connection& c) {
+  SQLite::Statement& s = c.Prepare(
+      "SELECT trial_id, state FROM trials WHERE state NOT IN "
+      "('WAITING', 'RUNNING', 'COMPLETE', 'PRUNED', 'FAIL') LIMIT 1");
+  if (!s.executeStep()) return;
+  const std::string what = absl::StrCat("trial ", s.getColumn(0).getInt64(),
+                                        " has the unknown state ", s.getColumn(1).getString());
+  s.reset();
+  throw std::runtime_error(what);
+}
+
 }  // namespace
 
 void LoadTrials(Connection& c, core::Snapshot* out, const std::string& ids) {
@@ -187,14 +197,10 @@ void LoadTrials(Connection& c, core::Snapshot* out, const std::string& ids) {
   SQLite::Statement& s = c.Prepare(absl::StrCat(
       "SELECT t.trial_id, t.study_id, t.number, t.state, t.datetime_start, t.datetime_complete, "
       "v.body FROM trials t LEFT JOIN vlm_trials v ON v.trial_id = t.trial_id ",
-      ids.empty() ? "" : absl::StrCat("WHERE t.trial_id IN ", ids), " ORDER BY t.trial_id"));
+      "WHERE t.trial_id IN ", ids, " ORDER BY t.trial_id"));
   while (s.executeStep()) {
     v1::Trial& trial = out->trials.emplace_back();
     if (!ReadTrial(s, &trial)) {
-      if (ids.empty()) {
-        throw std::runtime_error(absl::StrCat("trial ", trial.trial_id(), " has the unknown state ",
-                                              s.getColumn(3).getString()));
-      }
       LeftOut(trial, "all of it", "its state does not exist");
       out->trials.pop_back();
       continue;
@@ -269,10 +275,30 @@ void LoadOwnTables(Connection& c, core::Snapshot* out) {
 
 }  // namespace
 
-core::Snapshot LoadSnapshot(Connection& c) {
+core::Snapshot LoadSnapshot(Connection& c, ParamKinds& kinds) {
   core::Snapshot out;
   LoadStudies(c, &out, "");
-  LoadTrials(c, &out, "");
+  CheckStates(c);
+  PackMissing(c, kinds);
+  if (core::Snapshot before = out; !LoadPacked(c, &out)) {
+    VLM_LOG_WARNING("packed trials are damaged and are made anew out of Optuna's rows");
+    out = std::move(before);
+    DropAllPacked(c, kinds);
+    PackMissing(c, kinds);
+    if (!LoadPacked(c, &out)) throw std::runtime_error("vlm_packed_trials is damaged");
+  }
+  LoadTrials(c, &out,
+             "(SELECT trial_id FROM trials WHERE NOT EXISTS (SELECT 1 FROM vlm_packed_trials p "
+             "WHERE p.trial_id = trials.trial_id))");
+  LoadOwnTables(c, &out);
+  return out;
+}
+
+core::Snapshot LoadWholeSnapshot(Connection& c) {
+  core::Snapshot out;
+  LoadStudies(c, &out, "");
+  CheckStates(c);
+  LoadTrials(c, &out, "(SELECT trial_id FROM trials)");
   LoadOwnTables(c, &out);
   return out;
 }

@@ -5,16 +5,20 @@
 
 #include "server/core/mutation.h"
 #include "server/storage/connection.h"
+#include "server/storage/packed.h"
 
 namespace vlm::storage {
 
-core::Snapshot LoadSnapshot(Connection& c);
+// Packs finished trials that are not packed yet.
+core::Snapshot LoadSnapshot(Connection& c, ParamKinds& kinds);
+// The same with all trials unpacked; changes nothing.
+core::Snapshot LoadWholeSnapshot(Connection& c);
 
 // Into out->studies what `where` lets through (SQL over studies s; empty: all). Ids must be new to
 // `out`.
 void LoadStudies(Connection& c, core::Snapshot* out, const std::string& where);
-// Into out->trials, by id: those in `ids` (SQL list; empty: all). Of a trial that another program
-// has damaged nothing is loaded when `ids` are given; loading all of the file throws.
+// Into out->trials, by id: those in `ids` (SQL list). A trial that another program has damaged is
+// left out.
 void LoadTrials(Connection& c, core::Snapshot* out, const std::string& ids);
 
 }  // namespace vlm::storage

@@ -96,6 +96,15 @@ CREATE TABLE vlm_deleted_studies (study_id INTEGER NOT NULL PRIMARY KEY, summary
   body BLOB NOT NULL);
 )sql";
 
+// Migration 4: finished trials in few bytes; see packed.h.
+constexpr char kMigration4[] = R"sql(
+CREATE TABLE vlm_param_kinds (study_id INTEGER NOT NULL, slot INTEGER NOT NULL,
+  name TEXT NOT NULL, distribution BLOB NOT NULL, PRIMARY KEY (study_id, slot)) WITHOUT ROWID;
+CREATE TABLE vlm_packed_trials (trial_id INTEGER NOT NULL PRIMARY KEY, study_id INTEGER NOT NULL,
+  number INTEGER NOT NULL, state INTEGER NOT NULL, has_extras INTEGER NOT NULL,
+  numbers BLOB NOT NULL, rest BLOB NOT NULL);
+)sql";
+
 int64_t Scalar(Connection& c, const std::string& sql) {
   SQLite::Statement& s = c.Prepare(sql);
   const int64_t value = s.executeStep() ? s.getColumn(0).getInt64() : 0;
@@ -177,6 +186,7 @@ absl::Status Migrate(Connection& c, const std::string& path) {
     SQLite::Transaction transaction(c.database());
     if (version < 1) c.Execute(kMigration1);
     if (version < 3) c.Execute(kMigration3);
+    if (version < 4) c.Execute(kMigration4);
     MakeChangeTriggers(c);
     c.Execute(
         absl::StrCat("UPDATE vlm_meta SET value = ", kSchemaVersion, " WHERE key = 'schema'"));

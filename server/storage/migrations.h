@@ -8,10 +8,11 @@
 
 namespace vlm::storage {
 
-inline constexpr int kSchemaVersion = 3;  // Newest migration of the vlm_* tables.
+inline constexpr int kSchemaVersion = 4;  // Newest migration of the vlm_* tables.
 // Our tables that hang on trials. (vlm_report_marks hangs on vlm_attempts.)
-inline constexpr const char* kTrialTables[] = {"vlm_trials", "vlm_metric_blocks", "vlm_profiles",
-                                               "vlm_logs",   "vlm_checkpoints",   "vlm_attempts"};
+inline constexpr const char* kTrialTables[] = {
+    "vlm_trials",      "vlm_metric_blocks", "vlm_profiles",     "vlm_logs",
+    "vlm_checkpoints", "vlm_attempts",      "vlm_packed_trials"};
 
 // Optuna's tables of schema 12 in an empty database. Throws; callers run inside Guard.
 void CreateOptunaTables(Connection& connection);

@@ -17,6 +17,7 @@ struct Store::Parts {
   WriteLock lock;                      // Before the connections: it must outlive them.
   std::unique_ptr<Connection> writer;  // Of the committing thread.
   IdMarks marks;
+  ParamKinds kinds;
   int64_t seen_version = 0;  // Data version up to which changes of other programs were taken.
   Mutex read_mutex;
   std::unique_ptr<Connection> reader ABSL_GUARDED_BY(read_mutex);

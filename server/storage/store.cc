@@ -67,15 +67,16 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   return store;
 }
 
-absl::StatusOr<core::Snapshot> Store::Load() {
+absl::StatusOr<core::Snapshot> Store::Load(bool whole) {
   core::Snapshot snapshot;
   RETURN_IF_ERROR(Guard(parts_->path, [&] {
     Connection& c = *parts_->writer;
     SQLite::Transaction transaction(c.database(), SQLite::TransactionBehavior::IMMEDIATE);
     DropOldRows(c);
     DropOrphans(c);
+    if (!whole) DropStaleRows(c);
     ForgetChanges(c);
-    snapshot = LoadSnapshot(c);
+    snapshot = whole ? LoadWholeSnapshot(c) : LoadSnapshot(c, parts_->kinds);
     parts_->seen_version = DataVersion(c);
     transaction.commit();
   }));
@@ -95,7 +96,7 @@ absl::StatusOr<core::ForeignRows> Store::TakeLock() {
     if (version == parts_->seen_version) return;
     revision = CheckRevision(c, parts_->path);
     if (!revision.ok()) return;
-    rows = TakeForeignRows(c);
+    rows = TakeForeignRows(c, parts_->kinds);
     IdMarks marks = parts_->marks;
     for (const auto& row : rows.studies) marks.study = std::max(marks.study, row.study.study_id());
     for (const auto& trial : rows.trials) marks.trial = std::max(marks.trial, trial.trial_id());
@@ -105,6 +106,7 @@ absl::StatusOr<core::ForeignRows> Store::TakeLock() {
     parts_->seen_version = version;
   });
   if (taken.ok() && revision.ok()) return rows;
+  parts_->kinds.Forget();
   parts_->lock.LetGo();
   return taken.ok() ? revision : taken;
 }
@@ -123,21 +125,25 @@ bool Store::HasCompany() { return parts_->lock.HasCompany(); }
 absl::Status Store::Commit(const std::vector<const core::Batch*>& batches) {
   IdMarks marks = parts_->marks;
   const auto states = LastSamplerStates(batches);
-  RETURN_IF_ERROR(Guard(parts_->path, [&] {
+  const absl::Status stored = Guard(parts_->path, [&] {
     SQLite::Transaction transaction(parts_->writer->database(),
                                     SQLite::TransactionBehavior::IMMEDIATE);
     for (const core::Batch* batch : batches) {
       for (const core::Mutation& mutation : *batch) {
         const auto* put = std::get_if<core::PutSamplerState>(&mutation);
         if (put != nullptr && states.at(put->study_id) != &mutation) continue;
-        Apply(*parts_->writer, mutation, &marks);
+        Apply(*parts_->writer, mutation, &marks, &parts_->kinds);
       }
     }
     if (!(marks == parts_->marks)) WriteMarks(*parts_->writer, marks);
     transaction.commit();
-  }));
-  parts_->marks = marks;
-  return absl::OkStatus();
+  });
+  if (stored.ok()) {
+    parts_->marks = marks;
+  } else {
+    parts_->kinds.Forget();  // Slots that were given out are not in the file.
+  }
+  return stored;
 }
 
 int64_t Store::FileBytes() const {

@@ -23,8 +23,9 @@ class Store {
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path);
   ~Store();
 
-  // Everything the heart keeps in memory. Call once, before the first Commit.
-  absl::StatusOr<core::Snapshot> Load();
+  // Everything the heart keeps in memory. Call once, before the first Commit. `whole`: for those
+  // who want to look at all trials, which are all in `trials` then; slow if there are many.
+  absl::StatusOr<core::Snapshot> Load(bool whole = false);
 
   // Takes the file's write lock, keeps it over commits until LetGo, and says what other programs
   // have written since the last look. What is decided while it is kept is decided in the knowledge

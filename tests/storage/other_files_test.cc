@@ -60,9 +60,9 @@ TEST_F(StoreTest, ADamagedBlockIsDamageNotWrongData) {
 TEST_F(StoreTest, AnOptunaFileIsMigratedAfterABackup) {
   Open();
   Execute("PRAGMA journal_mode = DELETE");
-  for (const char* table :
-       {"meta", "studies", "trials", "attempts", "report_marks", "workers", "checkpoints", "events",
-        "requests", "metric_blocks", "profiles", "logs", "deleted_studies"}) {
+  for (const char* table : {"meta", "studies", "trials", "attempts", "report_marks", "workers",
+                            "checkpoints", "events", "requests", "metric_blocks", "profiles",
+                            "logs", "deleted_studies", "param_kinds", "packed_trials"}) {
     Execute(absl::StrCat("DROP TABLE vlm_", table));
   }
   Execute("INSERT INTO studies VALUES (5, 'theirs')");
@@ -78,7 +78,9 @@ TEST_F(StoreTest, AFileOfTheFirstVersionIsMigratedAfterABackup) {
     auto store = Open();
     ASSERT_TRUE(Commit(*store, SampleBatch()).ok());
   }
-  Execute("DROP TABLE vlm_deleted_studies");
+  for (const char* table : {"deleted_studies", "param_kinds", "packed_trials"}) {
+    Execute(absl::StrCat("DROP TABLE vlm_", table));
+  }
   Execute("UPDATE vlm_meta SET value = 1 WHERE key = 'schema'");
   const core::Snapshot snapshot = OpenAndLoad();
   EXPECT_EQ(snapshot.studies.size(), 1u);

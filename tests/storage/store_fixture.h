@@ -21,8 +21,9 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(store.ok()) << store.status();
     return store.ok() ? *std::move(store) : nullptr;
   }
-  core::Snapshot OpenAndLoad() {
-    auto snapshot = Open()->Load();
+  // `packed`: finished trials as the heart takes them, not in snapshot.trials.
+  core::Snapshot OpenAndLoad(bool packed = false) {
+    auto snapshot = Open()->Load(!packed);
     EXPECT_TRUE(snapshot.ok()) << snapshot.status();
     return snapshot.ok() ? *std::move(snapshot) : core::Snapshot();
   }

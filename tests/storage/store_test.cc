@@ -80,7 +80,7 @@ TEST_F(StoreTest, ApplyingABatchTwiceChangesNothing) {
            std::holds_alternative<core::ApplyReport>(m);
   });
   ASSERT_TRUE(Commit(*store, again).ok());
-  EXPECT_EQ(store->Load()->trials[0].DebugString(), SampleTrial().DebugString());
+  EXPECT_EQ(store->Load(true)->trials[0].DebugString(), SampleTrial().DebugString());
 }
 
 TEST_F(StoreTest, ABatchIsStoredWholeOrNotAtAll) {
@@ -116,14 +116,14 @@ TEST_F(StoreTest, IntermediateValuesMayBeNan) {
   ASSERT_TRUE(Commit(*store, batch).ok());
   EXPECT_EQ(Text("SELECT intermediate_value_type FROM trial_intermediate_values WHERE step = 30"),
             "NAN");
-  EXPECT_TRUE(std::isnan(store->Load()->trials[0].intermediate_values().rbegin()->value()));
+  EXPECT_TRUE(std::isnan(store->Load(true)->trials[0].intermediate_values().rbegin()->value()));
 }
 
 TEST_F(StoreTest, AStepsFirstIntermediateValueStays) {
   auto store = Open();
   ASSERT_TRUE(Commit(*store, SampleBatch()).ok());
   ASSERT_TRUE(Commit(*store, {core::PutIntermediateValue{1, 20, 99}}).ok());
-  EXPECT_DOUBLE_EQ(store->Load()->trials[0].intermediate_values(0).value(), 0.5);
+  EXPECT_DOUBLE_EQ(store->Load(true)->trials[0].intermediate_values(0).value(), 0.5);
 }
 
 TEST_F(StoreTest, IdsSurviveTheDeletionOfTheirStudy) {

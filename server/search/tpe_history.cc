@@ -32,22 +32,22 @@ double Violation(const TrialView& trial) {
 // COMPLETE by value, PRUNED by later last step and then the value there (NaN and none last), those
 // that violate constraints by how much.
 TpeHistory::Rank TpeHistory::RankOf(const StudyView& study, const TrialView& trial) {
+  const auto number = static_cast<uint32_t>(trial.number());
   const bool complete = trial.state() == v1::TRIAL_STATE_COMPLETE;
   const size_t objectives = std::max<size_t>(1, study.directions.size());
-  if (!complete && trial.state() != v1::TRIAL_STATE_PRUNED) return {kNoGroup, 0, 0, trial.number()};
+  if (!complete && trial.state() != v1::TRIAL_STATE_PRUNED) return {kNoGroup, number, 0, 0};
   // Other programs may store a wrong number of values; such a trial says nothing.
-  if (complete && trial.values().size() != objectives) return {kNoGroup, 0, 0, trial.number()};
+  if (complete && trial.values().size() != objectives) return {kNoGroup, number, 0, 0};
   if (const double violation = Violation(trial); violation > 0) {
-    return {kInfeasible, violation, 0, trial.number()};
+    return {kInfeasible, number, violation, 0};
   }
   if (complete) {
-    return {kComplete, objectives > 1 ? 0 : Sign(study, 0) * trial.values()[0], 0, trial.number()};
+    return {kComplete, number, objectives > 1 ? 0 : Sign(study, 0) * trial.values()[0], 0};
   }
-  if (trial.intermediate_values().empty()) return {kPruned, 1, 0, trial.number()};
+  if (trial.intermediate_values().empty()) return {kPruned, number, 1, 0};
   const auto& [step, value] = *trial.intermediate_values().rbegin();
-  return {kPruned, -static_cast<double>(step),
-          std::isnan(value) ? std::numeric_limits<double>::infinity() : Sign(study, 0) * value,
-          trial.number()};
+  return {kPruned, number, -static_cast<double>(step),
+          std::isnan(value) ? std::numeric_limits<double>::infinity() : Sign(study, 0) * value};
 }
 
 void TpeHistory::SetSide(int64_t number, Side side) {
@@ -92,10 +92,10 @@ void TpeHistory::Forget(int64_t number) {
   const auto index = static_cast<size_t>(number);
   if (index >= sides_.size()) return;
   LeaveAbove(number);
-  if (std::get<0>(ranks_[index]) != kNoGroup) {
+  if (ranks_[index].group != kNoGroup) {
     below_.erase(ranks_[index]);
     rest_.erase(ranks_[index]);
-    ranks_[index] = {kNoGroup, 0, 0, number};
+    ranks_[index] = {kNoGroup, static_cast<uint32_t>(number), 0, 0};
     dirty_ = true;
   }
   SetSide(number, Side::kNone);
@@ -109,10 +109,10 @@ void TpeHistory::Observe(const StudyView& study, int64_t number) {
     ranks_.resize(index + 1, Rank{kNoGroup, 0, 0, 0});
   }
   const Rank rank = RankOf(study, trial);
-  if (std::get<0>(rank) != kNoGroup) {
+  if (rank.group != kNoGroup) {
     if (rank == ranks_[index]) return;
     // A running trial that ends stays above until the split says otherwise.
-    if (std::get<0>(ranks_[index]) != kNoGroup) Forget(number);
+    if (ranks_[index].group != kNoGroup) Forget(number);
     ranks_[index] = rank;
     rest_.insert(rank);
     if (above_.count(number) + old_.count(number) == 0) ToAbove(number);
@@ -121,7 +121,7 @@ void TpeHistory::Observe(const StudyView& study, int64_t number) {
     return;
   }
   const bool running = trial.state() == v1::TRIAL_STATE_RUNNING && constant_liar_;
-  if (running && side(number) != Side::kNone && std::get<0>(ranks_[index]) == kNoGroup) {
+  if (running && side(number) != Side::kNone && ranks_[index].group == kNoGroup) {
     return Note(number);
   }
   Forget(number);
@@ -139,14 +139,14 @@ void TpeHistory::Balance(size_t good) {
     const Rank worst = *below_.rbegin();
     below_.erase(worst);
     rest_.insert(worst);
-    ToAbove(std::get<3>(worst));
+    ToAbove(int64_t{worst.number});
   };
   const auto raise = [this] {
     const Rank best = *rest_.begin();
     rest_.erase(best);
     below_.insert(best);
-    LeaveAbove(std::get<3>(best));
-    SetSide(std::get<3>(best), Side::kBelow);
+    LeaveAbove(int64_t{best.number});
+    SetSide(int64_t{best.number}, Side::kBelow);
   };
   while (!below_.empty() && !rest_.empty() && *rest_.begin() < *below_.rbegin()) {
     raise();
@@ -169,8 +169,8 @@ void TpeHistory::SplitByRanks(const StudyView& study) {
   std::vector<int64_t> numbers;
   LossRows rows;
   for (const Rank& rank : rest_) {
-    if (std::get<0>(rank) != kComplete) break;
-    numbers.push_back(std::get<3>(rank));
+    if (rank.group != kComplete) break;
+    numbers.push_back(int64_t{rank.number});
     const auto values = (*study.trials)[static_cast<size_t>(numbers.back())].values();
     std::vector<double>& row = rows.emplace_back(values.begin(), values.end());
     for (size_t c = 0; c < row.size(); ++c) row[c] *= Sign(study, c);
@@ -204,12 +204,12 @@ void TpeHistory::SplitByRanks(const StudyView& study) {
   }
   good -= taken;
   for (auto it = rest_.begin(); it != rest_.end() && good > 0; ++it) {
-    if (std::get<0>(*it) == kComplete) continue;
-    winners.insert(std::get<3>(*it));
+    if (it->group == kComplete) continue;
+    winners.insert(int64_t{it->number});
     --good;
   }
   for (const Rank& rank : rest_) {
-    const int64_t number = std::get<3>(rank);
+    const int64_t number = int64_t{rank.number};
     const bool wins = winners.count(number) > 0;
     if (wins == (side(number) == Side::kBelow)) continue;
     if (wins) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "absl/container/btree_set.h"
 #include "server/search/sampler.h"
 
 namespace vlm::search {
@@ -44,9 +45,18 @@ class TpeHistory {
   bool ChangesSince(uint64_t begin, std::vector<int64_t>* numbers) const;
 
  private:
-  // Better trials first: the group (complete, pruned, infeasible), two keys, the number.
-  using Rank = std::tuple<int, double, double, int64_t>;
-  static constexpr int kNoGroup = -1;
+  // Better trials first: the group (complete, pruned, infeasible), two keys, the number. Small, as
+  // there are two of each trial.
+  struct Rank {
+    int32_t group;
+    uint32_t number;
+    double first;
+    double second;
+    auto Key() const { return std::tie(group, first, second, number); }
+    bool operator<(const Rank& other) const { return Key() < other.Key(); }
+    bool operator==(const Rank& other) const { return Key() == other.Key(); }
+  };
+  static constexpr int32_t kNoGroup = -1;
   static Rank RankOf(const StudyView& study, const TrialView& trial);
   size_t Good(const StudyView& study) const;
   void SetSide(int64_t number, Side side);
@@ -58,12 +68,12 @@ class TpeHistory {
 
   const bool constant_liar_;
   const size_t max_above_;
-  std::set<Rank> below_;
-  std::set<Rank> rest_;
-  std::set<int64_t> above_;  // Sides kAbove.
-  std::set<int64_t> old_;    // Sides kOld.
-  std::vector<Side> sides_;  // By number.
-  std::vector<Rank> ranks_;  // By number; group kNoGroup unless COMPLETE or PRUNED.
+  absl::btree_set<Rank> below_;
+  absl::btree_set<Rank> rest_;
+  std::set<int64_t> above_;       // Sides kAbove.
+  absl::btree_set<int64_t> old_;  // Sides kOld.
+  std::vector<Side> sides_;       // By number.
+  std::vector<Rank> ranks_;       // By number; group kNoGroup unless COMPLETE or PRUNED.
   bool dirty_ = false;
   std::deque<int64_t> changes_;
   uint64_t changes_begin_ = 0;

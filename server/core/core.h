@@ -1,11 +1,11 @@
 // The deterministic heart: studies, trials, attempts, leases, gangs, placement. It has no threads,
 // does no I/O and never reads a clock; the same inputs in the same order give the same outputs.
-// Rooms: studies.cc, deleted.cc, import.cc and
-// trials.cc (requests of people), fleet.cc (workers), scheduler.cc
-// (placement), attempts.cc (ends and retries), reports.cc (what trainers say), search_flow.cc
-// (questions to samplers), objectives.cc and seeds.cc (what a trial is worth, trials of other
-// studies), restore.cc and restore_trials.cc (a start), trial_table.h (trials in few bytes), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and optuna_trials.cc
-// (Optuna's storage protocol), foreign.cc (what others write into the file).
+// Rooms: studies.cc, study_end.cc, deleted.cc, import.cc and trials.cc (requests of people),
+// fleet.cc (workers), scheduler.cc (placement), attempts.cc (ends and retries), reports.cc (what
+// trainers say), search_flow.cc (questions to samplers), objectives.cc and seeds.cc (what a trial is
+// worth, trials of other studies), restore.cc and restore_trials.cc (a start), trial_table.h (trials
+// in few bytes), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and
+// optuna_trials.cc (Optuna's storage protocol), foreign.cc (what others write into the file).
 #pragma once
 
 #include <functional>
@@ -124,11 +124,13 @@ class Core {
   void KeepMetricName(StudyRecord& study);
   void CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason);
   void SetStudyState(StudyRecord& study, v1::StudyState state, const std::string& reason);
+
+  // study_end.cc
+  bool TimedOut(const StudyRecord& study) const;
+  bool BudgetLeft(const StudyRecord& study) const;
   bool AnyOpen(const StudyRecord& study) const;
   std::string LastFailure(const StudyRecord& study, bool* any_complete) const;
   void FinishStudyIfDone(StudyRecord& study);
-  bool TimedOut(const StudyRecord& study) const;
-  bool BudgetLeft(const StudyRecord& study) const;
 
   // objectives.cc
   static std::vector<std::string> FollowedMetrics(const v1::StudySpec& spec);

@@ -110,6 +110,7 @@ constexpr Key kKeys[] = {
     {"study.sampler.sigma0", "sampler.sigma0", "0", 0, 1},
     {"study.sampler.separable", "sampler.separable", "false"},
     {"study.sampler.max_above", "sampler.max_above", "2000", 0, 10'000'000},
+    {"study.sampler.max_trials", "sampler.max_trials", "300", 0, 10'000},
     // Which pruner takes which of these, and their defaults: pruner.cc.
     {"study.pruner.name", "pruner.name", ""},
     {"study.pruner.percentile", "pruner.percentile", "", 0, 100},

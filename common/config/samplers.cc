@@ -26,6 +26,7 @@ const std::vector<SamplerOptions>& Samplers() {
       {"nsga2", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
       {"nsga3", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
       {"cmaes", {"n_startup_trials", "population_size", "sigma0", "separable", "fixed"}},
+      {"gp", {"n_startup_trials", "max_trials", "fixed"}},
       {"qmc", {"qmc_type", "scramble", "fixed"}},
   };
   return samplers;
@@ -83,6 +84,11 @@ void Reader::CheckSampler() {
   if (sampler.name() == "cmaes" && result_->spec.directions_size() > 1) {
     IssueAt(seen_["study.sampler"], "study.sampler.name", "cmaes takes one objective",
             "use tpe or nsga2 for several");
+  }
+  if (sampler.name() == "gp" && result_->spec.directions_size() > 3) {
+    IssueAt(seen_["study.sampler"], "study.sampler.name",
+            absl::StrCat("gp takes up to 3 objectives, not ", result_->spec.directions_size()),
+            "use tpe or nsga3 for more");
   }
   CheckFiniteSpace();
   CheckFixed();

@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/search/brute_force_sampler.h"
 #include "server/search/cmaes_sampler.h"
+#include "server/search/gp_sampler.h"
 #include "server/search/grid_sampler.h"
 #include "server/search/nsga2_sampler.h"
 #include "server/search/partial_fixed_sampler.h"
@@ -22,6 +23,7 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeBase(const v1::SamplerConfig& confi
   if (config.name() == "cmaes") {
     return std::make_unique<CmaesSampler>(CmaesOptionsOf(config), seed);
   }
+  if (config.name() == "gp") return std::make_unique<GpSampler>(GpOptionsOf(config), seed);
   if (config.name() == "grid") return std::make_unique<GridSampler>(seed);
   if (config.name() == "brute_force") return std::make_unique<BruteForceSampler>(seed);
   if (config.name().empty() || config.name() == "tpe") {
@@ -29,7 +31,7 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeBase(const v1::SamplerConfig& confi
   }
   return absl::InvalidArgumentError(
       absl::StrCat("no sampler \"", config.name(),
-                   "\"; known: tpe, random, grid, brute_force, qmc, nsga2, nsga3, cmaes"));
+                   "\"; known: tpe, random, grid, brute_force, qmc, nsga2, nsga3, cmaes, gp"));
 }
 
 }  // namespace

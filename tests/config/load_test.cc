@@ -153,6 +153,7 @@ TEST(LoadTest, NullBlockSizeMeansTheLongestCaption) {
 TEST(LoadTest, ToYamlReadsBackToTheSameSpecification) {
   for (const char* text :
        {"", "study: {sampler: random}\n",
+        "study: {sampler: {name: gp, n_startup_trials: 7, max_trials: 150}}\n",
         "study: {sampler: {name: grid, fixed: {batch_size: 8, optimizer.schedule: wsd}}, "
         "search_space: "
         "{batch_size: [8, 16], optimizer.schedule: [cosine, wsd]}}\n",
@@ -230,6 +231,10 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"study: {sampler: tpee}\n", 2, 18, "none of tpe, random, grid", "tpe"},
         Fault{"study:\n  sampler:\n    name: random\n    group: true\n", 5, 5,
               "not used by the sampler random", "remove it"},
+        Fault{"study:\n  sampler: {name: gp, group: true}\n", 3, 23, "not used by the sampler gp",
+              "n_startup_trials, max_trials"},
+        Fault{"study: {sampler: {name: gp, max_trials: 20000}}\n", 2, 41,
+              "20000 is out of range [0, 10000]", ""},
         Fault{"study: {sampler: grid, search_space: {dropout: {type: float, low: 0, high: 0.5}}}\n",
               2, 38, "would never end", "step"},
         Fault{"study: {sampler: {fixed: {dropout: 0.1}}}\n", 2, 19, "is not searched",

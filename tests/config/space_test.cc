@@ -106,6 +106,22 @@ TEST_P(SpaceFaultTest, IsFoundWithItsPlaceAndARemedy) {
   EXPECT_TRUE(absl::StrContains(issue.suggestion(), GetParam().suggestion)) << AllIssues(result);
 }
 
+constexpr char kFourForGp[] =
+    "  sampler: gp\n"
+    "  objectives:\n"
+    "    - {metric: val_loss, direction: minimize}\n"
+    "    - {metric: train_loss, direction: minimize}\n"
+    "    - {metric: grad_norm, direction: minimize}\n"
+    "    - {metric: samples_per_s, direction: maximize}\n";
+
+INSTANTIATE_TEST_SUITE_P(
+    Samplers, SpaceFaultTest,
+    ::testing::Values(
+        Fault{kFourForGp, 4, 3, "gp takes up to 3 objectives, not 4", "nsga3"},
+        Fault{"  sampler: cmaes\n  objectives: [{metric: val_loss, direction: minimize}, {metric: "
+              "samples_per_s, direction: maximize}]\n",
+              4, 3, "cmaes takes one objective", "nsga2"}));
+
 INSTANTIATE_TEST_SUITE_P(
     Conditions, SpaceFaultTest,
     ::testing::Values(

@@ -3,11 +3,13 @@
 tests/search/quality_test.cc, which lets ours do as well. For samplers that are equal to Optuna's in
 distribution but not in each value.
 
-    python3 -m venv /tmp/quality && /tmp/quality/bin/pip install optuna==5.0.0 cmaes==0.13.1
+    python3 -m venv /tmp/quality
+    /tmp/quality/bin/pip install optuna==5.0.0 cmaes==0.13.1 scipy==1.17.1 torch==2.15.0
     /tmp/quality/bin/python tests/search/make_quality.py > tests/search/quality.txt
 
-A line: sampler, function, dimensions, trials, and of the best losses of 11 seeds the logarithms (base
-10) of the median and of the worst.
+With names of samplers as arguments it makes their lines only. A line: sampler, problem, dimensions,
+trials, and of the gaps to the optimum that 11 seeds are left with the logarithms (base 10) of the
+median and of the worst.
 """
 import math
 import statistics
@@ -19,38 +21,99 @@ import optuna
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.simplefilter("ignore")
 SEEDS = range(11)
+ZDT1_HYPERVOLUME = 1.21 - 1.0 / 3.0  # Of the whole front, below (1.1, 1.1).
+CHOICES = ("a", "b", "c", "d")
 
 
-def sphere(x):
-    return sum((v - 1.0) ** 2 for v in x)
+def floats(trial, dimensions, low=-5.0, high=5.0):
+    return [trial.suggest_float(f"x{i}", low, high) for i in range(dimensions)]
 
 
-def ellipsoid(x):
+def sphere(trial, dimensions):
+    return sum((v - 1.0) ** 2 for v in floats(trial, dimensions))
+
+
+def weighted(x):
     return sum(1000.0 ** (i / (len(x) - 1)) * (v - 1.0) ** 2 for i, v in enumerate(x))
 
 
-def rosenbrock(x):
+def ellipsoid(trial, dimensions):
+    return weighted(floats(trial, dimensions))
+
+
+def rosenbrock(trial, dimensions):
+    x = floats(trial, dimensions)
     return sum(100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in zip(x, x[1:]))
 
 
-def best(sampler, function, dimensions, trials):
-    study = optuna.create_study(sampler=sampler)
-    study.optimize(lambda trial: function([trial.suggest_float(f"x{i}", -5, 5)
-                                           for i in range(dimensions)]), n_trials=trials)
-    return math.log10(study.best_value)
+def stepped(trial, dimensions):
+    """The ellipsoid with whole numbers in the second half of the keys."""
+    return weighted([trial.suggest_float(f"x{i}", -5.0, 5.0) if i < dimensions // 2
+                     else trial.suggest_int(f"x{i}", -5, 5) for i in range(dimensions)])
+
+
+def mixed(trial, dimensions):
+    """A sphere whose centre depends on a choice; last but one is a whole number, last the choice."""
+    x = [trial.suggest_float(f"x{i}", -5.0, 5.0) for i in range(dimensions - 2)]
+    x.append(trial.suggest_int(f"x{dimensions - 2}", 0, 40) / 4.0 - 5.0)
+    choice = CHOICES.index(trial.suggest_categorical(f"x{dimensions - 1}", CHOICES))
+    return sum((v - choice) ** 2 for v in x) + (choice - 2) ** 2
+
+
+def constrained(trial, dimensions):
+    """The sphere where x0 + x1 <= 0; its least value there is 2."""
+    x = floats(trial, dimensions)
+    trial.set_constraint("c", x[0] + x[1])
+    return sum((v - 1.0) ** 2 for v in x)
+
+
+def zdt1(trial, dimensions):
+    x = floats(trial, dimensions, 0.0, 1.0)
+    g = 1.0 + 9.0 * sum(x[1:]) / (dimensions - 1)
+    return x[0], g * (1.0 - math.sqrt(x[0] / g))
+
+
+def hypervolume(points, reference):
+    total, floor = 0.0, reference[1]
+    for x, y in sorted(p for p in points if p[0] < reference[0] and p[1] < reference[1]):
+        if y < floor:
+            total += (reference[0] - x) * (floor - y)
+            floor = y
+    return total
+
+
+def gap(sampler, problem, dimensions, trials):
+    directions = ["minimize"] * (2 if problem is zdt1 else 1)
+    study = optuna.create_study(sampler=sampler, directions=directions)
+    study.optimize(lambda trial: problem(trial, dimensions), n_trials=trials)
+    if problem is zdt1:
+        return math.log10(ZDT1_HYPERVOLUME - hypervolume([t.values for t in study.trials], (1.1, 1.1)))
+    if problem is constrained:
+        return math.log10(min(t.value for t in study.trials
+                              if all(c <= 0 for c in t.constraints.values())) - 2.0)
+    return math.log10(max(study.best_value, 1e-12))
 
 
 def main():
     cmaes = optuna.samplers.CmaEsSampler
-    samplers = {"cmaes": lambda seed: cmaes(seed=seed),
-                "cmaes-separable": lambda seed: cmaes(seed=seed, use_separable_cma=True)}
-    for name, make in samplers.items():
-        for function in (sphere, ellipsoid, rosenbrock):
-            for dimensions, trials in ((4, 400), (8, 600)):
-                losses = [best(make(seed), function, dimensions, trials) for seed in SEEDS]
-                print(name, function.__name__, dimensions, trials,
-                      f"{statistics.median(losses):.3f} {max(losses):.3f}")
-                sys.stdout.flush()
+    smooth = [(problem, *size) for problem in (sphere, ellipsoid, rosenbrock)
+              for size in ((4, 400), (8, 600))]
+    lines = {
+        "cmaes": (lambda seed: cmaes(seed=seed), smooth),
+        "cmaes-separable": (lambda seed: cmaes(seed=seed, use_separable_cma=True), smooth),
+        "cmaes-margin": (lambda seed: cmaes(seed=seed, with_margin=True),
+                         [(stepped, 4, 300), (stepped, 8, 500)]),
+        "gp": (lambda seed: optuna.samplers.GPSampler(seed=seed),
+               [(sphere, 4, 30), (ellipsoid, 4, 40), (rosenbrock, 4, 50), (mixed, 4, 40),
+                (constrained, 3, 30), (zdt1, 3, 30)]),
+    }
+    for name in sys.argv[1:] or lines:
+        make, problems = lines[name]
+        for problem, dimensions, trials in problems:
+            gaps = [gap(make(seed), problem, dimensions, trials) for seed in SEEDS]
+            print(name, problem.__name__, dimensions, trials,
+                  f"{statistics.median(gaps):.3f} {max(gaps):.3f}")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

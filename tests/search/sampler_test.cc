@@ -143,11 +143,12 @@ TEST_P(SamplerTest, InfiniteValuesDoNotStopIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SamplerTest,
-                         ::testing::Values("random", "tpe", "qmc", "nsga2", "nsga3", "cmaes"));
+                         ::testing::Values("random", "tpe", "qmc", "nsga2", "nsga3", "cmaes",
+                                           "gp"));
 
 TEST(SpaceTest, AnUnknownSamplerIsNamedWithTheKnownOnes) {
   v1::SamplerConfig config;
-  config.set_name("gp");
+  config.set_name("oracle");
   EXPECT_NE(MakeSampler(config, 0).status().message().find("tpe, random"), std::string::npos);
 }
 

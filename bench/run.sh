@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=build/release
 bin=$build/bench-bin
-names=(limits data control study search step)
+names=(limits data control study proxy search step)
 [ $# -gt 0 ] && names=("$@")
 failed=0
 for name in "${names[@]}"; do
@@ -22,6 +22,14 @@ for name in "${names[@]}"; do
         failed=1
       fi
       ;;
+    proxy)
+      # Optuna's Python loop through the coordinator beside its own proxy.
+      if venv=$(scripts/deps/peers.sh); then
+        "$venv/bin/python" bench/proxy_vs_optuna.py || failed=1
+      else
+        failed=1
+      fi
+      ;;
     step)
       # Training steps against PyTorch on the same cores.
       if [ -x bench/step.sh ]; then
@@ -29,7 +37,7 @@ for name in "${names[@]}"; do
       fi
       ;;
     *)
-      echo "bench: error: no benchmark is called '$name'; there are: limits data control study search step" >&2
+      echo "bench: error: no benchmark is called '$name'; there are: limits data control study proxy search step" >&2
       exit 2
       ;;
   esac

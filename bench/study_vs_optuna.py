@@ -11,7 +11,6 @@ is in its favour. Ends with 1 when a ratio is below its figure or an acknowledge
 
 import argparse
 import json
-import math
 import multiprocessing
 import pathlib
 import subprocess
@@ -21,26 +20,18 @@ import time
 
 import optuna
 
+from optuna_load import objective, sampler_of
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FIGURES = {"random": 75, "tpe": 100}
 
 
-def sampler_of(name, seed):
-    if name == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(seed=seed)
-
-
 def drive(url, sampler, seed, until, most, told):
     """One Optuna process: trials until the time or their number is used up."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.load_study(study_name="load", storage=url, sampler=sampler_of(sampler, seed))
     while time.monotonic() < until and told.value < most:
         trial = study.ask()
-        rate = trial.suggest_float("learning_rate", 1e-5, 0.1, log=True)
-        decay = trial.suggest_float("weight_decay", 0.0, 0.3)
-        batch = trial.suggest_int("batch_size", 4, 64)
-        study.tell(trial, (math.log10(rate) + 3) ** 2 + decay ** 2 + (batch / 64 - 0.5) ** 2)
+        study.tell(trial, objective(trial))
         with told.get_lock():
             told.value += 1
 
@@ -72,7 +63,6 @@ def main():
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=20)
     args = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     missed = False
     for sampler, figure in FIGURES.items():
         rounds = [our_rate(sampler, args.trials) for _ in range(3)]

@@ -14,19 +14,26 @@ PYTHON_BIN = pathlib.Path(sys.executable).parent
 TEST_BIN = pathlib.Path(os.environ["VLM_TEST_BIN_DIR"])
 
 
+def cpu_seconds(pid):
+    """What the process has used, user and system."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Coordinator:
-    def __init__(self, environment=None):
+    def __init__(self, environment=None, log_level="info"):
         self.dir = tempfile.TemporaryDirectory()
         self.file = self.dir.name + "/data/study.db"
         self.url = f"sqlite:///{self.file}"
         self.environment = {**os.environ, **(environment or {})}
+        self.log_level = log_level
         self.port = 0
         self.process = None
         self.start()
 
     def command(self):
         return [BIN / "vlm-coordinator", "--data", self.dir.name + "/data", "--listen",
-                f"127.0.0.1:{self.port}"]
+                f"127.0.0.1:{self.port}", "--log-level", self.log_level]
 
     def start(self):
         """Again on the same port after stop() or kill()."""
@@ -55,8 +62,7 @@ class Coordinator:
         return json.loads(self.vlmctl(*args, "-o", "json"))
 
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def stop(self):
         self.process.terminate()

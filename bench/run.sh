@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=build/release
 bin=$build/bench-bin
-names=(limits data control study proxy search step)
+names=(limits data control study proxy open search step)
 [ $# -gt 0 ] && names=("$@")
 failed=0
 for name in "${names[@]}"; do
@@ -30,6 +30,14 @@ for name in "${names[@]}"; do
         failed=1
       fi
       ;;
+    open)
+      # From exec to serving, and memory, with 100,000 and 1,000,000 trials.
+      if venv=$(scripts/deps/peers.sh); then
+        "$venv/bin/python" bench/open_bench.py || failed=1
+      else
+        failed=1
+      fi
+      ;;
     step)
       # Training steps against PyTorch on the same cores.
       if [ -x bench/step.sh ]; then
@@ -37,7 +45,7 @@ for name in "${names[@]}"; do
       fi
       ;;
     *)
-      echo "bench: error: no benchmark is called '$name'; there are: limits data control study proxy search step" >&2
+      echo "bench: error: no benchmark is called '$name'; there are: limits data control study proxy open search step" >&2
       exit 2
       ;;
   esac

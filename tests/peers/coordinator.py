@@ -21,7 +21,7 @@ def cpu_seconds(pid):
 
 
 class Coordinator:
-    def __init__(self, environment=None, log_level="info"):
+    def __init__(self, environment=None, log_level="info", started=True):
         self.dir = tempfile.TemporaryDirectory()
         self.file = self.dir.name + "/data/study.db"
         self.url = f"sqlite:///{self.file}"
@@ -29,7 +29,8 @@ class Coordinator:
         self.log_level = log_level
         self.port = 0
         self.process = None
-        self.start()
+        if started:
+            self.start()
 
     def command(self):
         return [BIN / "vlm-coordinator", "--data", self.dir.name + "/data", "--listen",

@@ -109,6 +109,8 @@ constexpr Key kKeys[] = {
     {"study.sampler.mutation_prob", "sampler.mutation_prob", "", 0, 1, false, false, true},
     {"study.sampler.sigma0", "sampler.sigma0", "0", 0, 1},
     {"study.sampler.separable", "sampler.separable", "false"},
+    {"study.sampler.with_margin", "sampler.with_margin", "false"},
+    {"study.sampler.warm_start", "sampler.warm_start", "false"},
     {"study.sampler.max_above", "sampler.max_above", "2000", 0, 10'000'000},
     {"study.sampler.max_trials", "sampler.max_trials", "300", 0, 10'000},
     // Which pruner takes which of these, and their defaults: pruner.cc.

@@ -94,6 +94,7 @@ class Reader {
   void CheckResources();
   // samplers.cc
   void CheckSampler();
+  void CheckCmaes();
   void CheckFiniteSpace();
   void CheckFixed();
   void ReadFixed(const YAML::Node& value);

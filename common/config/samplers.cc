@@ -25,7 +25,9 @@ const std::vector<SamplerOptions>& Samplers() {
       {"brute_force", {"fixed"}},
       {"nsga2", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
       {"nsga3", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
-      {"cmaes", {"n_startup_trials", "population_size", "sigma0", "separable", "fixed"}},
+      {"cmaes",
+       {"n_startup_trials", "population_size", "sigma0", "separable", "with_margin", "warm_start",
+        "fixed"}},
       {"gp", {"n_startup_trials", "max_trials", "fixed"}},
       {"qmc", {"qmc_type", "scramble", "fixed"}},
   };
@@ -85,6 +87,7 @@ void Reader::CheckSampler() {
     IssueAt(seen_["study.sampler"], "study.sampler.name", "cmaes takes one objective",
             "use tpe or nsga2 for several");
   }
+  CheckCmaes();
   if (sampler.name() == "gp" && result_->spec.directions_size() > 3) {
     IssueAt(seen_["study.sampler"], "study.sampler.name",
             absl::StrCat("gp takes up to 3 objectives, not ", result_->spec.directions_size()),
@@ -96,6 +99,22 @@ void Reader::CheckSampler() {
     IssueAt(seen_["study.sampler.group"], "study.sampler.group",
             "samples names jointly, which multivariate: false forbids", "remove one of the two");
   }
+}
+
+// What CMA-ES cannot do together, as in Optuna.
+void Reader::CheckCmaes() {
+  const v1::SamplerConfig& sampler = result_->spec.sampler();
+  const auto exclude = [&](const std::string& key, bool set, const std::string& other) {
+    if (!set) return;
+    IssueAt(seen_[key], key, absl::StrCat("true does not go with ", other),
+            "remove one of the two");
+  };
+  exclude("study.sampler.with_margin", sampler.with_margin() && sampler.separable(),
+          "separable: true");
+  exclude("study.sampler.warm_start", sampler.warm_start() && sampler.separable(),
+          "separable: true");
+  exclude("study.sampler.warm_start", sampler.warm_start() && sampler.sigma0() > 0,
+          absl::StrCat("sigma0: ", sampler.sigma0()));
 }
 
 // A grid has an end only if every range has one.

@@ -37,6 +37,11 @@ CmaEs::CmaEs(const Options& options)
   chi_n_ = std::sqrt(n) * (1 - 1 / (4 * n) + 1 / (21 * n * n));
   covariance_.assign(separable_ ? n_ : n_ * n_, separable_ ? 1 : 0);
   for (size_t i = 0; i < n_ && !separable_; ++i) covariance_[i * n_ + i] = 1;
+  if (!options.mean.empty()) mean_ = options.mean;
+  if (!options.covariance.empty()) covariance_ = options.covariance;
+  if (!options.steps.empty()) {
+    margin_.emplace(options.steps, 1 / (n * static_cast<double>(population_)));
+  }
   if (separable_) {
     MakeSeparableConstants();
   } else {
@@ -138,14 +143,32 @@ CmaEs::Vector CmaEs::Ask(uint32_t seed) {
   Decompose();
   RandomSource random(seed);
   has_normal_ = false;
+  const auto discrete = [this](size_t axis) { return margin_ && margin_->Discrete(axis); };
   Vector x;
   for (size_t i = 0; i < kResampling * n_; ++i) {
     x = Draw(random);
-    if (std::all_of(x.begin(), x.end(), [](double v) { return v >= 0 && v <= 1; })) return x;
+    bool inside = true;
+    for (size_t k = 0; k < n_; ++k) inside &= discrete(k) || (x[k] >= 0 && x[k] <= 1);
+    if (inside) return x;
   }
   x = Draw(random);
-  for (double& v : x) v = std::clamp(v, 0.0, 1.0);
+  for (size_t k = 0; k < n_; ++k) {
+    if (!discrete(k)) x[k] = std::clamp(x[k], 0.0, 1.0);
+  }
   return x;
+}
+
+CmaEs::Vector CmaEs::Encode(const Vector& x) const {
+  return margin_ ? margin_->Encode(x, mean_) : x;
+}
+
+// Of each parameter.
+CmaEs::Vector CmaEs::Deviations() const {
+  Vector out(n_);
+  for (size_t i = 0; i < n_; ++i) {
+    out[i] = sigma_ * std::sqrt(covariance_[separable_ ? i : i * n_ + i]);
+  }
+  return out;
 }
 
 CmaEs::Vector CmaEs::Whiten(const Vector& y) const {
@@ -192,6 +215,7 @@ void CmaEs::Tell(std::vector<Solution> solutions) {
   }
   AdaptCovariance(steps, h_sigma);
   decomposed_ = false;
+  if (margin_) margin_->Correct(Deviations(), &mean_);
 }
 
 // Equations 46 and 47.
@@ -225,12 +249,15 @@ std::string CmaEs::State() const {
   for (const Vector* vector : {&mean_, &p_sigma_, &p_c_, &covariance_}) {
     for (double v : *vector) absl::StrAppendFormat(&state, " %a", v);
   }
+  for (size_t i = 0; margin_ && i < n_; ++i) {
+    absl::StrAppendFormat(&state, " %a", margin_->widths()[i]);
+  }
   return state;
 }
 
 bool CmaEs::Restore(const std::string& state) {
   const std::vector<std::string> words = absl::StrSplit(state, ' ');
-  if (words.size() != 2 + 3 * n_ + covariance_.size()) return false;
+  if (words.size() != 2 + (margin_ ? 4 : 3) * n_ + covariance_.size()) return false;
   if (!absl::SimpleAtoi(words[0], &generation_)) return false;
   size_t next = 1;
   const auto read = [&](double& out) {
@@ -242,6 +269,7 @@ bool CmaEs::Restore(const std::string& state) {
   for (Vector* vector : {&mean_, &p_sigma_, &p_c_, &covariance_}) {
     for (double& v : *vector) good = read(v) && good;
   }
+  for (size_t i = 0; margin_ && i < n_; ++i) good = read(margin_->widths()[i]) && good;
   decomposed_ = false;
   return good;
 }

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "server/search/cma_margin.h"
 #include "server/search/random_source.h"
 
 namespace vlm::search {
@@ -16,13 +18,19 @@ class CmaEs {
   struct Options {
     size_t dimensions = 1;
     double sigma = 1.0 / 6;
-    size_t population_size = 0;  // 0: 4 + floor(3 ln dimensions).
-    bool separable = false;      // The covariance stays diagonal.
+    size_t population_size = 0;      // 0: 4 + floor(3 ln dimensions).
+    bool separable = false;          // The covariance stays diagonal.
+    std::vector<double> mean;        // Empty: the middle.
+    std::vector<double> covariance;  // Row by row, times sigma^2; empty: the identity.
+    std::vector<double> steps;       // Not empty: with margin, see CmaMargin. Not if separable.
   };
   explicit CmaEs(const Options& options);
 
-  // A point of the cube, drawn with a generator of this seed.
+  // A point drawn with a generator of this seed: in the cube, but where it is discrete. This is
+  // what Tell takes.
   std::vector<double> Ask(uint32_t seed);
+  // The point of the cube to be tried for it: the same, or the discrete parameters at their values.
+  std::vector<double> Encode(const std::vector<double>& x) const;
   struct Solution {
     std::vector<double> x;
     double loss = 0;
@@ -30,6 +38,8 @@ class CmaEs {
   // A generation. REQUIRES: population_size() solutions.
   void Tell(std::vector<Solution> solutions);
 
+  // Empty without margin.
+  std::vector<double> steps() const { return margin_ ? margin_->steps() : std::vector<double>(); }
   size_t dimensions() const { return n_; }
   size_t population_size() const { return population_; }
   int64_t generation() const { return generation_; }
@@ -45,6 +55,7 @@ class CmaEs {
   void MakeSeparableConstants();
   void Decompose();
   Vector Draw(RandomSource& random);
+  Vector Deviations() const;
   Vector Whiten(const Vector& y) const;  // C^(-1/2) y
   void AdaptCovariance(const std::vector<Vector>& steps, double h_sigma);
 
@@ -67,6 +78,7 @@ class CmaEs {
   Vector p_sigma_;
   Vector p_c_;
   Vector covariance_;  // Row by row; the diagonal alone if separable.
+  std::optional<CmaMargin> margin_;
   // Of the covariance: square roots of its eigenvalues, and eigenvectors by column.
   bool decomposed_ = false;
   Vector scale_;
@@ -74,6 +86,15 @@ class CmaEs {
   bool has_normal_ = false;
   double normal_ = 0;
 };
+
+// The distribution that the best tenth of solutions, and their surroundings, suggest. REQUIRES: not
+// empty; at least 10 for a tenth of them.
+struct CmaStart {
+  std::vector<double> mean;
+  double sigma = 0;
+  std::vector<double> covariance;
+};
+CmaStart WarmStart(std::vector<CmaEs::Solution> solutions);
 
 // Eigenvalues and eigenvectors (by column) of a symmetric matrix, by Jacobi's rotations.
 void SymmetricEigen(size_t n, std::vector<double> matrix, std::vector<double>* values,

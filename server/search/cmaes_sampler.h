@@ -17,6 +17,9 @@ struct CmaesOptions {
   size_t population_size = 0;
   double sigma0 = 0;  // 0 = a sixth of the range.
   bool separable = false;
+  bool margin = false;  // Discrete keys keep a least probability of changing.
+  // Begins from the best of what there is then, and not before there are 10 trials.
+  bool warm_start = false;
 };
 CmaesOptions CmaesOptionsOf(const v1::SamplerConfig& config);
 
@@ -36,7 +39,15 @@ class CmaesSampler final : public Sampler {
   absl::Status Restore(const std::string& state) override;
 
  private:
-  void MakeOptimizer(size_t dimensions);
+  // A trial that was drawn from the present generation.
+  struct Drawn {
+    int64_t generation = 0;
+    std::vector<double> x;  // As drawn; with margin only, where it is not the trial's place.
+  };
+
+  void MakeOptimizer(const StudyView& study, const Space& space);
+  void MakeOptimizer(CmaEs::Options options);
+  std::vector<double> PlaceOf(const TrialView& trial, const Space& space) const;
   void TellIfFull(const StudyView& study, const Space& space);
 
   const CmaesOptions options_;
@@ -46,7 +57,7 @@ class CmaesSampler final : public Sampler {
   std::vector<bool> complete_;  // By number.
   size_t completed_ = 0;
   std::optional<CmaEs> optimizer_;
-  std::map<int64_t, int64_t> generation_of_;  // By number; of the present generation.
+  std::map<int64_t, Drawn> drawn_;  // By number; of the present generation.
 };
 
 }  // namespace vlm::search

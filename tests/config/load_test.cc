@@ -154,6 +154,7 @@ TEST(LoadTest, ToYamlReadsBackToTheSameSpecification) {
   for (const char* text :
        {"", "study: {sampler: random}\n",
         "study: {sampler: {name: gp, n_startup_trials: 7, max_trials: 150}}\n",
+        "study: {sampler: {name: cmaes, with_margin: true, warm_start: true}}\n",
         "study: {sampler: {name: grid, fixed: {batch_size: 8, optimizer.schedule: wsd}}, "
         "search_space: "
         "{batch_size: [8, 16], optimizer.schedule: [cosine, wsd]}}\n",
@@ -233,6 +234,12 @@ INSTANTIATE_TEST_SUITE_P(
               "not used by the sampler random", "remove it"},
         Fault{"study:\n  sampler: {name: gp, group: true}\n", 3, 23, "not used by the sampler gp",
               "n_startup_trials, max_trials"},
+        Fault{"study: {sampler: {name: cmaes, separable: true, with_margin: true}}\n", 2, 49,
+              "true does not go with separable: true", "remove one"},
+        Fault{"study: {sampler: {name: cmaes, sigma0: 0.2, warm_start: true}}\n", 2, 45,
+              "true does not go with sigma0: 0.2", "remove one"},
+        Fault{"study: {sampler: {name: cmaes, separable: true, warm_start: true}}\n", 2, 49,
+              "true does not go with separable: true", "remove one"},
         Fault{"study: {sampler: {name: gp, max_trials: 20000}}\n", 2, 41,
               "20000 is out of range [0, 10000]", ""},
         Fault{"study: {sampler: grid, search_space: {dropout: {type: float, low: 0, high: 0.5}}}\n",

@@ -72,6 +72,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "{name: qmc, qmc_type: halton}", "{name: nsga2, population_size: 3}",
                       "{name: nsga3, population_size: 3}", "{name: cmaes, population_size: 3}",
                       "{name: cmaes, separable: true, sigma0: 0.3}",
+                      "{name: cmaes, with_margin: true, population_size: 3}",
+                      "{name: cmaes, warm_start: true, with_margin: true, population_size: 3}",
                       "{name: gp, n_startup_trials: 3, max_trials: 8}",
                       "{name: tpe, n_startup_trials: 3, fixed: {dropout: 0.1}}"));
 

@@ -8,8 +8,8 @@ distribution but not in each value.
     /tmp/quality/bin/python tests/search/make_quality.py > tests/search/quality.txt
 
 With names of samplers as arguments it makes their lines only. A line: sampler, problem, dimensions,
-trials, and of the gaps to the optimum that 11 seeds are left with the logarithms (base 10) of the
-median and of the worst.
+trials, and of the gaps to the optimum that 11 (33) seeds are left with the logarithms (base 10) of the
+median and of the worst (of 33 the third worst: single runs stray far).
 """
 import math
 import statistics
@@ -20,7 +20,8 @@ import optuna
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.simplefilter("ignore")
-SEEDS = range(11)
+SEEDS = {"cmaes-margin": 33}  # Its results scatter widely; 11 of the others.
+WARM_TRIALS = 100  # Random ones, before those of cmaes-warm.
 ZDT1_HYPERVOLUME = 1.21 - 1.0 / 3.0  # Of the whole front, below (1.1, 1.1).
 CHOICES = ("a", "b", "c", "d")
 
@@ -82,8 +83,14 @@ def hypervolume(points, reference):
     return total
 
 
-def gap(sampler, problem, dimensions, trials):
+def gap(make, seed, problem, dimensions, trials):
     directions = ["minimize"] * (2 if problem is zdt1 else 1)
+    sources = None
+    if make is warm:
+        first = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+        first.optimize(lambda trial: problem(trial, dimensions), n_trials=WARM_TRIALS)
+        sources = first.trials
+    sampler = make(seed, sources) if sources else make(seed)
     study = optuna.create_study(sampler=sampler, directions=directions)
     study.optimize(lambda trial: problem(trial, dimensions), n_trials=trials)
     if problem is zdt1:
@@ -92,6 +99,11 @@ def gap(sampler, problem, dimensions, trials):
         return math.log10(min(t.value for t in study.trials
                               if all(c <= 0 for c in t.constraints.values())) - 2.0)
     return math.log10(max(study.best_value, 1e-12))
+
+
+def warm(seed, sources):
+    """CMA-ES that begins from other trials of the same problem."""
+    return optuna.samplers.CmaEsSampler(seed=seed, source_trials=sources)
 
 
 def main():
@@ -103,6 +115,7 @@ def main():
         "cmaes-separable": (lambda seed: cmaes(seed=seed, use_separable_cma=True), smooth),
         "cmaes-margin": (lambda seed: cmaes(seed=seed, with_margin=True),
                          [(stepped, 4, 300), (stepped, 8, 500)]),
+        "cmaes-warm": (warm, [(sphere, 4, 200), (ellipsoid, 8, 400)]),
         "gp": (lambda seed: optuna.samplers.GPSampler(seed=seed),
                [(sphere, 4, 30), (ellipsoid, 4, 40), (rosenbrock, 4, 50), (mixed, 4, 40),
                 (constrained, 3, 30), (zdt1, 3, 30)]),
@@ -110,9 +123,9 @@ def main():
     for name in sys.argv[1:] or lines:
         make, problems = lines[name]
         for problem, dimensions, trials in problems:
-            gaps = [gap(make(seed), problem, dimensions, trials) for seed in SEEDS]
+            gaps = [gap(make, seed, problem, dimensions, trials) for seed in range(SEEDS.get(name, 11))]
             print(name, problem.__name__, dimensions, trials,
-                  f"{statistics.median(gaps):.3f} {max(gaps):.3f}")
+                  f"{statistics.median(gaps):.3f} {sorted(gaps)[-1 - len(gaps) // 16]:.3f}")
             sys.stdout.flush()
 
 

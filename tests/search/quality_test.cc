@@ -15,9 +15,11 @@
 namespace vlm::search {
 namespace {
 
-constexpr uint32_t kSeeds = 11;
-constexpr size_t kLines = 18;   // Of quality.txt.
-constexpr double kSlack = 0.7;  // Of the median's logarithm; medians of 11 runs scatter so much.
+// As make_quality.py has them: the results of cmaes-margin scatter more than the others.
+uint32_t SeedsOf(const std::string& sampler) { return sampler == "cmaes-margin" ? 33 : 11; }
+constexpr int kWarmTrials = 100;  // Random ones before those of cmaes-warm.
+constexpr size_t kLines = 22;     // Of quality.txt.
+constexpr double kSlack = 0.7;    // Of the median's logarithm; medians of 11 runs scatter so much.
 
 struct Line {
   std::string sampler;
@@ -130,21 +132,27 @@ v1::SamplerConfig ConfigOf(const std::string& sampler) {
   config.set_name(sampler.substr(0, sampler.find('-')));
   config.set_n_startup_trials(config.name() == "gp" ? 10 : 1);
   config.set_separable(sampler == "cmaes-separable");
+  config.set_with_margin(sampler == "cmaes-margin");
+  config.set_warm_start(sampler == "cmaes-warm");
   return config;
 }
 
 double GapAfter(const v1::SamplerConfig& config, const Line& line, uint32_t seed) {
-  auto sampler = *MakeSampler(config, seed);
+  v1::SamplerConfig random;
+  random.set_name("random");
+  auto first = *MakeSampler(random, seed);
+  auto second = *MakeSampler(config, seed);
+  const int firsts = config.warm_start() ? kWarmTrials : 0;
   const Space space = SpaceOf(line);
   Trials trials;
   StudyView study{"quality", {v1::DIRECTION_MINIMIZE}, &trials};
   if (line.problem == "zdt1") study.directions.push_back(v1::DIRECTION_MINIMIZE);
-  for (int number = 0; number < line.trials; ++number) {
+  for (int number = 0; number < firsts + line.trials; ++number) {
     TrialView view;
     view.set_number(number);
     view.set_state(v1::TRIAL_STATE_COMPLETE);
     std::vector<double> x;
-    const auto params = Suggest(*sampler, study, number, space);
+    const auto params = Suggest(number < firsts ? *first : *second, study, number, space);
     EXPECT_TRUE(params.ok()) << params.status();
     for (const v1::Param& param : *params) {
       x.push_back(*ToInternal(param.distribution(), param.value()));
@@ -152,7 +160,7 @@ double GapAfter(const v1::SamplerConfig& config, const Line& line, uint32_t seed
     }
     Evaluate(line.problem, x, &view);
     trials.push_back(std::move(view));
-    sampler->Observe(study, number);
+    second->Observe(study, number);
   }
   return Gap(line.problem, trials);
 }
@@ -164,12 +172,13 @@ TEST_P(QualityTest, ComesAsNearToTheOptimumAsOptuna) {
   ASSERT_EQ(lines.size(), kLines);
   const Line& line = lines[GetParam()];
   std::vector<double> losses;
-  for (uint32_t seed = 0; seed < kSeeds; ++seed)
+  for (uint32_t seed = 0; seed < SeedsOf(line.sampler); ++seed)
     losses.push_back(GapAfter(ConfigOf(line.sampler), line, seed));
   std::sort(losses.begin(), losses.end());
-  EXPECT_LE(losses[kSeeds / 2], line.median + kSlack)
+  EXPECT_LE(losses[losses.size() / 2], line.median + kSlack)
       << line.sampler << " " << line.problem << " " << line.dimensions;
-  EXPECT_LE(losses.back(), std::max(line.worst, line.median) + 2 * kSlack)
+  EXPECT_LE(losses[losses.size() - 1 - losses.size() / 16],
+            std::max(line.worst, line.median) + 2 * kSlack)
       << line.sampler << " " << line.problem << " " << line.dimensions;
 }
 

@@ -2,9 +2,9 @@
 // does no I/O and never reads a clock; the same inputs in the same order give the same outputs.
 // Rooms: studies.cc, study_end.cc, deleted.cc, import.cc and trials.cc (requests of people),
 // fleet.cc (workers), scheduler.cc (placement), attempts.cc (ends and retries), reports.cc (what
-// trainers say), search_flow.cc (questions to samplers), objectives.cc and seeds.cc (what a trial is
-// worth, trials of other studies), restore.cc and restore_trials.cc (a start), trial_table.h (trials
-// in few bytes), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and
+// trainers say), search_flow.cc (questions to samplers), objectives.cc and seeds.cc (what a trial
+// is worth, trials of other studies), restore.cc and restore_trials.cc (a start), trial_table.h
+// (trials in few bytes), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and
 // optuna_trials.cc (Optuna's storage protocol), foreign.cc (what others write into the file).
 #pragma once
 

@@ -79,6 +79,7 @@ class Reader {
                           const YAML::Node& value);
   bool ReadDistribution(const std::string& key, const Key& target, const YAML::Node& value,
                         v1::Distribution* out);
+  void EndAtStep(const std::string& key, const YAML::Node& where, v1::Distribution* range);
   bool ReadChoices(const std::string& key, const Key& target, const YAML::Node& value,
                    v1::Distribution* out);
   void DefaultSearchSpace();

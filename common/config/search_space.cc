@@ -1,8 +1,10 @@
 // Section study.search_space.
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/config/reader.h"
 
 namespace vlm::config {
@@ -200,6 +202,7 @@ bool Reader::ReadDistribution(const std::string& key, const Key& target, const Y
     if (!wrong.empty()) Issue(value[end], key, wrong, "");
   }
   if (type == "int") {
+    if (step != std::floor(step)) Issue(value["step"], key, "step must be a whole number", "");
     auto* range = out->mutable_int_distribution();
     range->set_low(static_cast<int64_t>(low));
     range->set_high(static_cast<int64_t>(high));
@@ -216,7 +219,34 @@ bool Reader::ReadDistribution(const std::string& key, const Key& target, const Y
     if (step > 0) range->set_step(step);
     range->set_log(log);
   }
-  return result_->issues.size() == before;
+  if (result_->issues.size() != before) return false;
+  if (step > 0) EndAtStep(key, value["high"], out);
+  return true;
+}
+
+// As in Optuna a range with steps ends at the last of them, so that what is stored says what is
+// drawn.
+void Reader::EndAtStep(const std::string& key, const YAML::Node& where, v1::Distribution* range) {
+  std::string given;
+  std::string last;
+  if (range->has_int_distribution()) {
+    auto* whole = range->mutable_int_distribution();
+    given = absl::StrCat(whole->high());
+    whole->set_high(whole->high() - (whole->high() - whole->low()) % whole->step());
+    last = absl::StrCat(whole->high());
+  } else {
+    auto* real = range->mutable_float_distribution();
+    const double count = (real->high() - real->low()) / real->step();
+    // Decimal fractions such as 0.7 / 0.1 miss the whole number by a few bits.
+    if (std::abs(count - std::round(count)) <= 1e-9 * std::max(1.0, count)) return;
+    given = absl::StrFormat("%.15g", real->high());
+    last = absl::StrFormat("%.15g", real->low() + std::floor(count) * real->step());
+    double high = 0;
+    if (absl::SimpleAtod(last, &high)) real->set_high(high);
+  }
+  if (given == last) return;
+  Issue(where, key,
+        absl::StrCat("high ", given, " is not a step away from low; ", last, " is used"), "", true);
 }
 
 // What the reference searches when tuning is on and the file says nothing.

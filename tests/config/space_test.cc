@@ -47,6 +47,26 @@ TEST(SpaceConfigTest, AFixedValueIsARangeOfOne) {
   EXPECT_EQ(result.spec.search_space(4).distribution().float_distribution().high(), 0.25);
 }
 
+TEST(SpaceConfigTest, ARangeEndsAtItsLastStepAsInOptuna) {
+  const LoadResult result = LoadStudy(
+      "  search_space:\n"
+      "    dropout: {type: float, low: 0, high: 0.7, step: 0.1}\n"
+      "    emb_dropout: {type: float, low: 0.05, high: 0.5, step: 0.2}\n"
+      "    n_layer: {type: int, low: 1, high: 8, step: 3}\n"
+      "    num_blks: {type: int, low: 1, high: 7, step: 3}\n");
+  ASSERT_TRUE(result.ok()) << AllIssues(result);
+  const auto& space = result.spec.search_space();
+  EXPECT_EQ(space[0].distribution().float_distribution().high(), 0.7);
+  EXPECT_EQ(space[1].distribution().float_distribution().high(), 0.45);
+  EXPECT_EQ(space[2].distribution().int_distribution().high(), 7);
+  EXPECT_EQ(space[3].distribution().int_distribution().high(), 7);
+  ASSERT_EQ(result.issues.size(), 2u) << AllIssues(result);
+  EXPECT_EQ(
+      FormatIssue(result.issues[0]),
+      "/home/a.yaml:6:49: warning: study.search_space.emb_dropout: high 0.5 is not a step away "
+      "from low; 0.45 is used");
+}
+
 TEST(SpaceConfigTest, SizesThatNeverMeetAreNoFault) {
   const LoadResult result = LoadStudy(
       "  search_space:\n    num_head: [8, 6]\n"
@@ -125,6 +145,8 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Conditions, SpaceFaultTest,
     ::testing::Values(
+        Fault{"  search_space:\n    n_layer: {type: int, low: 1, high: 8, step: 0.5}\n", 5, 49,
+              "step must be a whole number", ""},
         Fault{
             "  search_space:\n    n_layer: [2, 4]\n    dropout: {value: 0.1, when: {n_layr: 2}}\n",
             6, 34, "\"n_layr\" is no other searched parameter", "did you mean \"n_layer\"?"},

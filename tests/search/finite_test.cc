@@ -55,6 +55,17 @@ TEST_P(FiniteTest, ARestartGoesOnWhereItWas) {
   EXPECT_EQ(*Next(*second), *ours);
 }
 
+// Enqueued by a person, or of another sampler: it is told of them as of its own.
+TEST_P(FiniteTest, WhatSomebodyElseHasTriedIsNotTriedAgain) {
+  auto other = Make(3);
+  std::set<std::vector<double>> seen;
+  for (int i = 0; i < 10; ++i) seen.insert(*Next(*other));
+  auto sampler = Make(4);
+  for (const TrialView& trial : trials_) sampler->Observe(study_, trial.number());
+  for (int i = 10; i < 48; ++i) EXPECT_TRUE(seen.insert(*Next(*sampler)).second) << i;
+  EXPECT_EQ(Next(*sampler).status().code(), absl::StatusCode::kOutOfRange);
+}
+
 TEST_P(FiniteTest, ARangeWithoutStepIsRefused) {
   const auto params = Suggest(*Make(0), study_, 0, GoldenSpace("floats"));
   EXPECT_EQ(params.status().code(), absl::StatusCode::kFailedPrecondition);

@@ -8,25 +8,14 @@ from google.protobuf import descriptor_pb2
 from optuna.storages._grpc.auto_generated import api_pb2
 from optuna.testing.pytest_storages import StorageTestCase
 
-from coordinator import Coordinator
-
 PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 
 
-@pytest.fixture(scope="module")
-def coordinator():
-    running = Coordinator()
-    yield running
-    running.close()
-
-
 @pytest.fixture
-def storage(coordinator):
-    proxy = coordinator.proxy()
+def storage(proxy):
     for study in proxy.get_all_studies():
         proxy.delete_study(study._study_id)
-    yield proxy
-    proxy.close()
+    return proxy
 
 
 class TestStorage(StorageTestCase):

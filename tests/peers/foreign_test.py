@@ -15,24 +15,9 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
-from coordinator import PYTHON_BIN, Coordinator, within
+from coordinator import PYTHON_BIN, within
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 MINIMIZE = optuna.study.StudyDirection.MINIMIZE
-
-
-@pytest.fixture(scope="module")
-def coordinator():
-    running = Coordinator()
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def proxy(coordinator):
-    storage = coordinator.proxy()
-    yield storage
-    storage.close()
 
 
 @pytest.fixture

@@ -17,23 +17,8 @@ from optuna.trial import TrialState
 
 from coordinator import Coordinator, within
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 MINIMIZE = optuna.study.StudyDirection.MINIMIZE
 NAN, INF = math.nan, math.inf
-
-
-@pytest.fixture(scope="module")
-def coordinator():
-    running = Coordinator()
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def proxy(coordinator):
-    storage = coordinator.proxy()
-    yield storage
-    storage.close()
 
 
 @pytest.fixture

@@ -143,10 +143,14 @@ INSTANTIATE_TEST_SUITE_P(
               4, 3, "cmaes takes one objective", "nsga2"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Ranges, SpaceFaultTest,
+    ::testing::Values(Fault{
+        "  search_space:\n    n_layer: {type: int, low: 1, high: 8, step: 0.5}\n", 5, 49,
+        "step must be a whole number", ""}));
+
+INSTANTIATE_TEST_SUITE_P(
     Conditions, SpaceFaultTest,
     ::testing::Values(
-        Fault{"  search_space:\n    n_layer: {type: int, low: 1, high: 8, step: 0.5}\n", 5, 49,
-              "step must be a whole number", ""},
         Fault{
             "  search_space:\n    n_layer: [2, 4]\n    dropout: {value: 0.1, when: {n_layr: 2}}\n",
             6, 34, "\"n_layr\" is no other searched parameter", "did you mean \"n_layer\"?"},

@@ -72,6 +72,7 @@ bool ParseJsonNumbers(const std::string& text, std::vector<double>* values) {
 
 void ReadAttributes(const google::protobuf::Map<std::string, std::string>& attributes,
                     TrialView* view) {
+  if (attributes.empty()) return;
   TrialView::Extras extras = view->extras();
   ReadRungs(attributes, &extras);
   double number = 0;

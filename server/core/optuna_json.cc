@@ -304,6 +304,16 @@ absl::StatusOr<v1::ParamValue> FromInternal(const v1::Distribution& distribution
   return value;
 }
 
+void AddParam(const std::string& name, const v1::Distribution& distribution, double internal,
+              v1::Trial* trial) {
+  auto value = FromInternal(distribution, internal);
+  if (!value.ok()) return;
+  v1::Param& param = *trial->add_params();
+  param.set_name(name);
+  *param.mutable_distribution() = distribution;
+  *param.mutable_value() = *std::move(value);
+}
+
 absl::StatusOr<double> Internal(const v1::Distribution& distribution, const v1::ParamValue& value) {
   if (!distribution.has_categorical_distribution()) {
     if (const auto number = Number(value)) return *number;

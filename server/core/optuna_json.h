@@ -29,6 +29,10 @@ absl::Status CheckCompatible(const v1::Distribution& old, const v1::Distribution
 // such choice, or no whole number of 64 bits.
 absl::StatusOr<v1::ParamValue> FromInternal(const v1::Distribution& distribution, double internal);
 
+// Appends the parameter whose value is `internal`; leaves one out that has no value.
+void AddParam(const std::string& name, const v1::Distribution& distribution, double internal,
+              v1::Trial* trial);
+
 // And back, range or not: the index of the first equal choice, the number. NOT_FOUND: no such
 // choice.
 absl::StatusOr<double> Internal(const v1::Distribution& distribution, const v1::ParamValue& value);

@@ -61,12 +61,7 @@ v1::Trial Whole(const PackedTrial& packed, const UnpackedNumbers& numbers,
   trial.mutable_values()->Assign(numbers.values.begin(), numbers.values.end());
   for (size_t i = 0; i < numbers.slots.size(); ++i) {
     const search::ParamKind& kind = *kinds[numbers.slots[i]];
-    auto value = FromInternal(kind.distribution, numbers.params[i]);
-    if (!value.ok()) continue;  // Cannot be: it was made from a value.
-    v1::Param& param = *trial.add_params();
-    param.set_name(kind.name);
-    *param.mutable_distribution() = kind.distribution;
-    *param.mutable_value() = *std::move(value);
+    AddParam(kind.name, kind.distribution, numbers.params[i], &trial);
   }
   return trial;
 }

@@ -46,11 +46,7 @@ void FillFrom(const search::TrialView& view, v1::Trial* trial) {
   trial->set_state(view.state());
   trial->mutable_values()->Assign(view.values().begin(), view.values().end());
   for (const search::ParamPoint& point : view.params()) {
-    v1::Param& param = *trial->add_params();
-    param.set_name(point.name);
-    *param.mutable_distribution() = point.distribution;
-    auto value = FromInternal(point.distribution, point.value);
-    if (value.ok()) *param.mutable_value() = *std::move(value);
+    AddParam(point.name, point.distribution, point.value, trial);
   }
 }
 

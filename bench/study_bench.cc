@@ -6,6 +6,7 @@
 // study_bench BIN_DIR SAMPLER TRIALS [CLIENTS]: prints one JSON object on stdout.
 // Ends with 1 when an acknowledged tell is lost.
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -57,12 +58,17 @@ double Objective(const v1::Trial& trial) {
   return sum;
 }
 
-// One program: until the trials are used up or the coordinator is gone.
-void Client(const std::string& address, Load* load) {
+std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   grpc::ChannelArguments own;  // Otherwise all clients of this process would share a connection.
   own.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  const auto stub = v1::Control::NewStub(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), own));
+  auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), own);
+  channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  return channel;
+}
+
+// One program: until the trials are used up or the coordinator is gone.
+void Client(const std::shared_ptr<grpc::Channel>& channel, Load* load) {
+  const auto stub = v1::Control::NewStub(channel);
   std::vector<std::pair<int64_t, double>> mine;
   while (load->told < load->trials) {
     v1::AskRequest ask;
@@ -113,10 +119,14 @@ absl::Status Submit(Cluster* cluster, const std::string& sampler, const Load& lo
 
 absl::Status Run(const std::string& bin, const std::string& sampler, int64_t trials, int clients) {
   ASSIGN_OR_RETURN(auto cluster, Cluster::Start(bin));
+  // Connections are made before the clock starts: a trial is asked for and told over one that
+  // stands, and on Optuna's side too the processes' start is little against its 20 seconds.
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (int i = 0; i < clients; ++i) channels.push_back(Connect(cluster->address()));
   const auto drive = [&](Load* load, auto&& meanwhile) {
     std::vector<std::thread> threads;
     for (int i = 0; i < clients; ++i) {
-      threads.emplace_back([&] { Client(cluster->address(), load); });
+      threads.emplace_back([&, i] { Client(channels[static_cast<size_t>(i)], load); });
     }
     meanwhile();
     for (std::thread& thread : threads) thread.join();

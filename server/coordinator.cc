@@ -102,7 +102,7 @@ absl::Status Coordinator::Parts::OpenStore(const CoordinatorOptions& options) {
                                       {"data", options.data_dir}});
   engine = std::make_unique<Engine>(store.get(), std::move(snapshot), core_options, hub.get(),
                                     RealClock());
-  reader = std::make_unique<TaskThread>();
+  reader = std::make_unique<TaskThread>("reader");
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "common/thread_name.h"
 
 namespace vlm::server {
 namespace {
@@ -171,6 +172,7 @@ bool Engine::TakeLock(std::vector<core::Input>* inputs) {
 }
 
 void Engine::Run() {
+  NameThread("engine");
   while (AwaitWork()) {
     std::vector<core::Input> inputs;
     if (!TakeLock(&inputs)) return;

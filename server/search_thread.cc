@@ -1,5 +1,7 @@
 #include "server/search_thread.h"
 
+#include <algorithm>
+
 namespace vlm::server {
 
 void SearchThread::Handle(core::SearchStudy study) {
@@ -59,6 +61,7 @@ absl::Status SearchThread::MakeSampler(History& history) {
 core::Suggestion SearchThread::Answer(const core::SearchAsk& ask) {
   History& history = studies_[ask.study_id];
   core::Suggestion out{ask.study_id, ask.number, std::vector<v1::Param>(), ""};
+  if (ask.count > 0) DropUnborn(history, ask.number);
   if (history.sampler == nullptr) {
     if (absl::Status made = MakeSampler(history); !made.ok()) {
       out.params = made;
@@ -68,8 +71,39 @@ core::Suggestion SearchThread::Answer(const core::SearchAsk& ask) {
   const auto& searched = history.study.spec.search_space();
   const search::Space space(searched.begin(), searched.end());
   out.params = search::Suggest(*history.sampler, ViewOf(history), ask.number, space, ask.fixed);
+  const std::vector<v1::Param>* last = out.params.ok() ? &*out.params : nullptr;
+  out.more.reserve(static_cast<size_t>(std::max<int64_t>(0, ask.count - 1)));
+  for (int64_t i = 1; i < ask.count && last != nullptr; ++i) {
+    Expect(history, ask.number + i - 1, *last);
+    auto next = search::Suggest(*history.sampler, ViewOf(history), ask.number + i, space, {});
+    last = next.ok() ? &out.more.emplace_back(*std::move(next)) : nullptr;
+  }
   out.sampler_state = history.sampler->State();
   return out;
+}
+
+// What the heart is going to make of a suggestion; it may be told otherwise.
+void SearchThread::Expect(History& history, int64_t number, const std::vector<v1::Param>& params) {
+  search::TrialView view;
+  view.set_number(number);
+  view.set_state(v1::TRIAL_STATE_RUNNING);
+  for (const v1::Param& param : params) {
+    if (auto internal = search::ToInternal(param.distribution(), param.value()); internal.ok()) {
+      view.AddParam(param.name(), param.distribution(), *internal);
+    }
+  }
+  history.trials.Set(static_cast<size_t>(number),
+                     std::make_shared<const search::TrialView>(std::move(view)));
+  history.sampler->Observe(ViewOf(history), number);
+}
+
+// Expected trials that never came: their suggestions were not used.
+void SearchThread::DropUnborn(History& history, int64_t next) {
+  if (history.trials.size() <= static_cast<size_t>(next)) return;
+  while (history.trials.size() > static_cast<size_t>(next)) history.trials.pop_back();
+  if (history.sampler == nullptr) return;
+  history.study.sampler_state = history.sampler->State();
+  history.sampler.reset();
 }
 
 }  // namespace vlm::server

@@ -34,10 +34,12 @@ class SearchThread {
   // DATA_LOSS, INVALID_ARGUMENT: see Sampler::Restore and search::MakeSampler.
   static absl::Status MakeSampler(History& history);
   core::Suggestion Answer(const core::SearchAsk& ask);
+  static void Expect(History& history, int64_t number, const std::vector<v1::Param>& params);
+  static void DropUnborn(History& history, int64_t next);
 
   std::function<void(core::Suggestion)> answer_;
   std::map<int64_t, History> studies_;  // Of the search thread only.
-  TaskThread thread_;                   // Last: its end must come before the histories'.
+  TaskThread thread_{"search"};         // Last: its end must come before the histories'.
 };
 
 }  // namespace vlm::server

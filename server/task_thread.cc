@@ -1,8 +1,14 @@
 #include "server/task_thread.h"
 
+#include "common/thread_name.h"
+
 namespace vlm::server {
 
-TaskThread::TaskThread() : thread_([this] { Run(); }) {}
+TaskThread::TaskThread(const char* name)
+    : thread_([this, name] {
+        NameThread(name);
+        Run();
+      }) {}
 
 TaskThread::~TaskThread() {
   {

@@ -11,8 +11,8 @@ namespace vlm::server {
 
 class TaskThread {
  public:
-  TaskThread();
-  ~TaskThread();  // Runs what is queued, then ends.
+  explicit TaskThread(const char* name);  // As NameThread takes it.
+  ~TaskThread();                          // Runs what is queued, then ends.
   void Post(std::function<void()> task);
 
  private:

@@ -230,7 +230,8 @@ class Core {
   void FixOrEnd(StudyRecord& study, TrialRecord& record);
 
   // search_flow.cc
-  void AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed);
+  void AskSampler(StudyRecord& study, int64_t count);
+  static std::vector<v1::Param> TakeHeld(StudyRecord& study);
   void AnswerAsk(StudyRecord& study, TrialRecord& trial);
   void AskForWaiting(StudyRecord& study);
   void TakeExhaustion(StudyRecord& study, const Suggestion& input);

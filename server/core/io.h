@@ -129,7 +129,9 @@ struct Suggestion {
   int64_t study_id = 0;
   int64_t number = 0;
   absl::StatusOr<std::vector<v1::Param>> params;
-  std::string sampler_state;
+  std::string sampler_state;  // After the last of them.
+  // Of the trials after `number`; fewer than asked for when the sampler came to an end.
+  std::vector<std::vector<v1::Param>> more = {};
 };
 // Time has passed. Also implied by every step.
 struct Tick {};
@@ -192,6 +194,9 @@ struct SearchAsk {
   int64_t study_id = 0;
   int64_t number = 0;
   search::InternalParams fixed;
+  // So many trials that do not exist yet, `number` the first of them, each sampled as if those
+  // before it ran. 0: for a WAITING trial.
+  int64_t count = 0;
 };
 // A stored checkpoint's bytes may be deleted.
 struct DropCheckpointFile {

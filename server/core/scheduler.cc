@@ -40,7 +40,7 @@ bool Core::ScheduleStudy(StudyRecord& study) {
   const auto due = std::find_if(study.requeued.begin(), study.requeued.end(), [&](int64_t id) {
     return state_.trials.at(id).not_before <= now_.monotonic;
   });
-  if (!BudgetLeft(study)) study.held.reset();  // Enqueued trials have used it up meanwhile.
+  if (!BudgetLeft(study)) study.held.clear();  // Enqueued trials have used it up meanwhile.
   const bool fresh = BudgetLeft(study) || !study.waiting.empty();
   if (due == study.requeued.end() && !fresh) return false;
   auto nodes = Place(study.spec.train().resources(), study.spec.train().cuda_enabled());
@@ -55,10 +55,8 @@ bool Core::ScheduleStudy(StudyRecord& study) {
     Grant(study, trial, *std::move(nodes));
     return true;
   }
-  if (study.held) {
-    std::vector<v1::Param> params = *std::move(study.held);
-    study.held.reset();
-    Grant(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, std::move(params)), *std::move(nodes));
+  if (!study.held.empty()) {
+    Grant(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, TakeHeld(study)), *std::move(nodes));
     return true;
   }
   if (study.question_open) return false;
@@ -66,7 +64,7 @@ bool Core::ScheduleStudy(StudyRecord& study) {
   if (!study.waiting.empty()) {
     AskForWaiting(study);
   } else {
-    AskSampler(study, static_cast<int64_t>(study.trial_ids.size()), {});
+    AskSampler(study, 1);
   }
   return false;
 }

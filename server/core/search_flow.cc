@@ -9,6 +9,10 @@
 namespace vlm::core {
 namespace {
 
+// Programs that ask at the same time are answered together: less to and fro between the threads.
+// Those who ask meanwhile wait for all of these, so not too many.
+constexpr int64_t kMostAtOnce = 32;
+
 void Count(v1::TrialCounts& counts, v1::TrialState state, int64_t change) {
   switch (state) {
     case v1::TRIAL_STATE_WAITING:
@@ -97,10 +101,18 @@ void Core::AnnounceStudy(const StudyRecord& study) {
                                       std::move(directions), study.spec, study.sampler_state});
 }
 
-void Core::AskSampler(StudyRecord& study, int64_t number, const search::InternalParams& fixed) {
+// For the next `count` trials.
+void Core::AskSampler(StudyRecord& study, int64_t count) {
   study.question_open = true;
-  study.question_waiting = static_cast<size_t>(number) < study.trial_ids.size();
-  out_->effects.push_back(SearchAsk{study.study.study_id(), number, fixed});
+  study.question_waiting = false;
+  out_->effects.push_back(
+      SearchAsk{study.study.study_id(), static_cast<int64_t>(study.trial_ids.size()), {}, count});
+}
+
+std::vector<v1::Param> Core::TakeHeld(StudyRecord& study) {
+  std::vector<v1::Param> params = std::move(study.held.front());
+  study.held.pop_front();
+  return params;
 }
 
 void Core::Handle(const Suggestion& input) {
@@ -134,7 +146,8 @@ void Core::Handle(const Suggestion& input) {
     }
     return;
   }
-  study.held = *input.params;
+  study.held.push_back(*input.params);
+  study.held.insert(study.held.end(), input.more.begin(), input.more.end());
   PumpAsks(study);
 }
 
@@ -187,19 +200,18 @@ void Core::QueueAsk(Token token, const v1::AskRequest& request) {
 }
 
 void Core::PumpAsks(StudyRecord& study) {
-  if (study.asks.empty() || study.question_open) return;
-  if (study.held && BudgetLeft(study)) {
-    std::vector<v1::Param> params = *std::move(study.held);
-    study.held.reset();
-    AnswerAsk(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, std::move(params)));
-    return PumpAsks(study);
+  if (study.question_open) return;
+  while (!study.asks.empty() && !study.held.empty() && BudgetLeft(study)) {
+    AnswerAsk(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, TakeHeld(study)));
   }
+  if (study.asks.empty()) return;
   study.question_for_ask = true;
   if (!study.waiting.empty()) return AskForWaiting(study);
   if (!BudgetLeft(study)) {
     return RefuseAsks(study, absl::ResourceExhaustedError("the study's budget is used up"));
   }
-  AskSampler(study, static_cast<int64_t>(study.trial_ids.size()), {});
+  const int64_t left = study.study.n_trials() - static_cast<int64_t>(study.trial_ids.size());
+  AskSampler(study, std::min({left, static_cast<int64_t>(study.asks.size()), kMostAtOnce}));
 }
 
 void Core::RefuseAsks(StudyRecord& study, const absl::Status& status) {
@@ -217,7 +229,9 @@ void Core::AskForWaiting(StudyRecord& study) {
       fixed[param.name()] = *internal;
     }
   }
-  AskSampler(study, number, fixed);
+  study.question_open = true;
+  study.question_waiting = true;
+  out_->effects.push_back(SearchAsk{study.study.study_id(), number, std::move(fixed), 0});
 }
 
 void Core::AnswerAsk(StudyRecord& study, TrialRecord& trial) {

@@ -40,8 +40,8 @@ struct StudyRecord {
   bool exhausted = false;       // The sampler has nothing left to try; asked again after a restart.
   bool question_stale = false;  // The space was edited meanwhile: its answer counts for nothing.
   bool question_waiting = false;  // It is about a WAITING trial, not a fresh one.
-  // A suggestion whose slot was taken meanwhile; used by the next grant.
-  std::optional<std::vector<v1::Param>> held;
+  // Suggestions for the next trials, in order.
+  std::deque<std::vector<v1::Param>> held;
   struct PendingAsk {
     Token token = 0;
     std::string request_id;

@@ -218,7 +218,7 @@ void Core::EditSpace(StudyRecord& study, const UpdateCall& call) {
   if (call.request.search_space().empty()) return;
   *study.spec.mutable_search_space() = call.spec.search_space();
   study.study.set_config_hash(config::ConfigHash(study.spec));
-  study.held.reset();
+  study.held.clear();
   study.question_stale = study.question_open;
   study.exhausted = false;
   out_->batch.push_back(PutSpec{study.study.study_id(), study.spec, study.study.config_hash()});
@@ -294,7 +294,7 @@ void Core::SetStudyState(StudyRecord& study, v1::StudyState state, const std::st
 void Core::CancelStudy(StudyRecord& study, v1::StudyState end, const std::string& reason) {
   const std::vector<int64_t> ids = study.trial_ids;
   SetStudyState(study, end, reason);
-  study.held.reset();
+  study.held.clear();
   study.requeued.clear();
   study.waiting.clear();
   for (size_t number = 0; number < ids.size(); ++number) {

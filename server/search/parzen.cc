@@ -25,11 +25,13 @@ void RampWeights(size_t n, std::vector<double>& weights) {
   if (ramp > 1) weights[ramp - 1] = 1.0;
 }
 
-// The interval of a stepped name that a value stands for, in the kernels' scale.
-std::pair<double, double> Cell(const KernelRange& range, double value) {
-  const double low = value - range.step / 2;
-  const double high = value + range.step / 2;
-  return range.log ? std::make_pair(std::log(low), std::log(high)) : std::make_pair(low, high);
+// The different values of an axis, ascending.
+std::vector<double> ValuesOf(size_t axis, const Candidates& candidates) {
+  std::vector<double> values;
+  for (const auto& candidate : candidates) values.push_back(candidate[axis]);
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
 }
 
 }  // namespace
@@ -37,6 +39,7 @@ std::pair<double, double> Cell(const KernelRange& range, double value) {
 ParzenEstimator::ParzenEstimator(const Space& space, Weights weights, Argsort sort)
     : kind_(weights) {
   for (const v1::SearchParam& param : space) axes_.emplace_back(param.distribution(), sort);
+  caches_.resize(axes_.size());
 }
 
 void ParzenEstimator::Insert(int64_t number, const std::vector<double>& values) {
@@ -173,10 +176,7 @@ const double* ParzenEstimator::CellMasses::Row(double value, size_t pairs) const
 ParzenEstimator::CellMasses ParzenEstimator::MassesOf(size_t j,
                                                       const Candidates& candidates) const {
   const ParzenAxis& axis = axes_[j];
-  CellMasses out;
-  for (const auto& candidate : candidates) out.values.push_back(candidate[j]);
-  std::sort(out.values.begin(), out.values.end());
-  out.values.erase(std::unique(out.values.begin(), out.values.end()), out.values.end());
+  CellMasses out{ValuesOf(j, candidates), {}};
   std::vector<std::pair<double, double>> ends;
   ends.reserve(out.values.size() * axis.pairs().size());
   for (double value : out.values) {
@@ -287,7 +287,11 @@ std::vector<double> ParzenEstimator::EstimateLogDensities(const Candidates& cand
   const size_t kernels = weights_.size();
   std::vector<CellMasses> masses(axes_.size());
   for (size_t j = 0; j < axes_.size(); ++j) {
-    if (axes_[j].range().step > 0) masses[j] = MassesOf(j, candidates);
+    if (axes_[j].range().step <= 0) continue;
+    masses[j].values = ValuesOf(j, candidates);
+    if (!caches_[j].Fill(axes_[j], masses[j].values, &masses[j].masses)) {
+      masses[j] = MassesOf(j, candidates);
+    }
   }
   std::vector<double> out;
   std::vector<double> exponents;

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "server/search/cell_masses.h"
 #include "server/search/parzen_axis.h"
 #include "server/search/random_source.h"
 
@@ -59,10 +60,11 @@ class ParzenEstimator {
 
   Weights kind_;
   std::vector<ParzenAxis> axes_;
-  std::vector<int64_t> numbers_;     // Ascending.
-  std::vector<double> weights_;      // Per kernel; sum 1.
-  std::vector<double> log_weights_;  // Empty until they are needed.
-  std::vector<double> constants_;    // Per kernel: what does not depend on the candidate.
+  std::vector<CellMassCache> caches_;  // By axis; of the stepped ones.
+  std::vector<int64_t> numbers_;       // Ascending.
+  std::vector<double> weights_;        // Per kernel; sum 1.
+  std::vector<double> log_weights_;    // Empty until they are needed.
+  std::vector<double> constants_;      // Per kernel: what does not depend on the candidate.
   bool fitted_ = false;
 };
 

@@ -190,12 +190,11 @@ struct Applier {
   }
   void operator()(const core::PutRequest& m) {
     SQLite::Statement& s = c.Prepare(
-        "INSERT OR REPLACE INTO vlm_requests (request_id, method, response, created_s) "
-        "VALUES (?, ?, ?, ?)");
-    s.bind(1, m.request_id);
-    s.bind(2, m.method);
-    BindBytes(s, 3, m.response);
-    s.bind(4, absl::ToUnixSeconds(absl::Now()));
+        "INSERT INTO vlm_answers (created_s, request_id, method, response) VALUES (?, ?, ?, ?)");
+    s.bind(1, absl::ToUnixSeconds(absl::Now()));
+    s.bind(2, m.request_id);
+    s.bind(3, m.method);
+    BindBytes(s, 4, m.response);
     s.exec();
   }
   void operator()(const core::PutSpec& m) {

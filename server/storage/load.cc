@@ -252,7 +252,7 @@ void LoadOwnTables(Connection& c, core::Snapshot* out) {
     ParseBody(k.getColumn(0), &out->checkpoints.emplace_back(), "a checkpoint");
   }
   SQLite::Statement& r =
-      c.Prepare("SELECT request_id, method, response FROM vlm_requests ORDER BY created_s");
+      c.Prepare("SELECT request_id, method, response FROM vlm_answers ORDER BY answer_id");
   while (r.executeStep()) {
     out->requests.push_back(
         {r.getColumn(0).getString(), r.getColumn(1).getString(), r.getColumn(2).getString()});

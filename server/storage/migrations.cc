@@ -105,6 +105,16 @@ CREATE TABLE vlm_packed_trials (trial_id INTEGER NOT NULL PRIMARY KEY, study_id 
   numbers BLOB NOT NULL, rest BLOB NOT NULL);
 )sql";
 
+// Migration 5: answers are kept in the order in which they were given. Under their ids, which are
+// random, each one dirtied a page of its own. The heart sees to it that no id comes twice.
+constexpr char kMigration5[] = R"sql(
+CREATE TABLE vlm_answers (answer_id INTEGER NOT NULL PRIMARY KEY, created_s INTEGER NOT NULL,
+  request_id TEXT NOT NULL, method TEXT NOT NULL, response BLOB NOT NULL);
+INSERT INTO vlm_answers (created_s, request_id, method, response)
+  SELECT created_s, request_id, method, response FROM vlm_requests ORDER BY created_s;
+DROP TABLE vlm_requests;
+)sql";
+
 int64_t Scalar(Connection& c, const std::string& sql) {
   SQLite::Statement& s = c.Prepare(sql);
   const int64_t value = s.executeStep() ? s.getColumn(0).getInt64() : 0;
@@ -187,6 +197,7 @@ absl::Status Migrate(Connection& c, const std::string& path) {
     if (version < 1) c.Execute(kMigration1);
     if (version < 3) c.Execute(kMigration3);
     if (version < 4) c.Execute(kMigration4);
+    if (version < 5) c.Execute(kMigration5);
     MakeChangeTriggers(c);
     c.Execute(
         absl::StrCat("UPDATE vlm_meta SET value = ", kSchemaVersion, " WHERE key = 'schema'"));

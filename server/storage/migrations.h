@@ -8,7 +8,7 @@
 
 namespace vlm::storage {
 
-inline constexpr int kSchemaVersion = 4;  // Newest migration of the vlm_* tables.
+inline constexpr int kSchemaVersion = 5;  // Newest migration of the vlm_* tables.
 // Our tables that hang on trials. (vlm_report_marks hangs on vlm_attempts.)
 inline constexpr const char* kTrialTables[] = {
     "vlm_trials",      "vlm_metric_blocks", "vlm_profiles",     "vlm_logs",

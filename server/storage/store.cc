@@ -23,7 +23,7 @@ void DropOldRows(Connection& c) {
       "DELETE FROM vlm_events WHERE sequence <= (SELECT max(sequence) FROM vlm_events) - ?");
   events.bind(1, kKeptEvents);
   events.exec();
-  SQLite::Statement& requests = c.Prepare("DELETE FROM vlm_requests WHERE created_s < ?");
+  SQLite::Statement& requests = c.Prepare("DELETE FROM vlm_answers WHERE created_s < ?");
   requests.bind(1, absl::ToUnixSeconds(absl::Now()) - kKeptRequestSeconds);
   requests.exec();
 }

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "common/log.h"
+#include "common/thread_name.h"
 
 namespace vlm::storage {
 namespace {
@@ -75,6 +76,7 @@ void Writer::GiveUpWaiting() {
 }
 
 void Writer::Run() {
+  NameThread("writer");
   while (true) {
     std::deque<Item> items;
     {

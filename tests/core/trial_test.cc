@@ -275,6 +275,29 @@ TEST_F(TrialTest, ASamplerWithNothingLeftCompletesTheStudyAfterWhatRuns) {
   EXPECT_EQ(Study("a").state(), v1::STUDY_STATE_COMPLETED);
 }
 
+TEST_F(TrialTest, AsksThatWaitTogetherAreOneQuestion) {
+  answer_questions_ = false;
+  ASSERT_TRUE(Submit("a", Spec(4)).ok());
+  v1::AskRequest request;
+  request.set_study("a");
+  Step({core::Call{101, request}, core::Call{102, request}, core::Call{103, request},
+        core::Call{104, request}, core::Call{105, request}});
+  ASSERT_EQ(questions_.size(), 1u);
+  EXPECT_EQ(questions_[0].count, 1);
+  Step({Suggestion{1, 0, std::vector<v1::Param>(), ""}});
+  ASSERT_EQ(questions_.size(), 2u);
+  EXPECT_EQ(questions_[1].number, 1);
+  EXPECT_EQ(questions_[1].count, 3);                  // The budget has no fifth.
+  ASSERT_TRUE(Enqueue("learning_rate", 0.005).ok());  // Takes number 1 and the budget's place.
+  Step({Suggestion{1, 1, std::vector<v1::Param>(), "", {{}, {}}}});
+  EXPECT_EQ(Trial("a/3").state(), v1::TRIAL_STATE_RUNNING);
+  EXPECT_EQ(Study("a").counts().running(), 3);
+  EXPECT_EQ(Study("a").counts().waiting(), 1);
+  ASSERT_EQ(questions_.size(), 3u);  // For the waiting trial, whose turn it is now.
+  EXPECT_EQ(questions_[2].number, 1);
+  EXPECT_EQ(questions_[2].count, 0);
+}
+
 TEST_F(TrialTest, EnqueuedTrialsDoNotExceedTheBudgetThroughAHeldSuggestion) {
   answer_questions_ = false;
   Attach("w1", 1);

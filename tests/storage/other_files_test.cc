@@ -61,8 +61,8 @@ TEST_F(StoreTest, AnOptunaFileIsMigratedAfterABackup) {
   Open();
   Execute("PRAGMA journal_mode = DELETE");
   for (const char* table : {"meta", "studies", "trials", "attempts", "report_marks", "workers",
-                            "checkpoints", "events", "requests", "metric_blocks", "profiles",
-                            "logs", "deleted_studies", "param_kinds", "packed_trials"}) {
+                            "checkpoints", "events", "answers", "metric_blocks", "profiles", "logs",
+                            "deleted_studies", "param_kinds", "packed_trials"}) {
     Execute(absl::StrCat("DROP TABLE vlm_", table));
   }
   Execute("INSERT INTO studies VALUES (5, 'theirs')");
@@ -78,13 +78,23 @@ TEST_F(StoreTest, AFileOfTheFirstVersionIsMigratedAfterABackup) {
     auto store = Open();
     ASSERT_TRUE(Commit(*store, SampleBatch()).ok());
   }
-  for (const char* table : {"deleted_studies", "param_kinds", "packed_trials"}) {
+  for (const char* table : {"deleted_studies", "param_kinds", "packed_trials", "answers"}) {
     Execute(absl::StrCat("DROP TABLE vlm_", table));
+  }
+  Execute(
+      "CREATE TABLE vlm_requests (request_id TEXT NOT NULL PRIMARY KEY, method TEXT NOT NULL, "
+      "response BLOB NOT NULL, created_s INTEGER NOT NULL) WITHOUT ROWID");
+  for (const char* id : {"b", "a"}) {  // The second one is the older one.
+    Execute(absl::StrCat("INSERT INTO vlm_requests VALUES ('", id, "', 'Tell', x'08', ",
+                         "unixepoch() - ", id[0] == 'a' ? 60 : 0, ")"));
   }
   Execute("UPDATE vlm_meta SET value = 1 WHERE key = 'schema'");
   const core::Snapshot snapshot = OpenAndLoad();
   EXPECT_EQ(snapshot.studies.size(), 1u);
   EXPECT_TRUE(snapshot.deleted.empty());
+  ASSERT_EQ(snapshot.requests.size(), 2u);
+  EXPECT_EQ(snapshot.requests[0].request_id, "a");
+  EXPECT_EQ(snapshot.requests[1].method, "Tell");
   EXPECT_TRUE(std::filesystem::exists(path_ + ".before-migration-2"));
   OpenAndLoad();  // And is of the present version from then on.
 }

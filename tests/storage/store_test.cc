@@ -146,7 +146,7 @@ TEST_F(StoreTest, DeletingAStudyLeavesNoRowOfIt) {
   SQLite::Database db(path_);
   SQLite::Statement tables(db, "SELECT name FROM sqlite_master WHERE type = 'table'");
   const std::set<std::string> kept = {"version_info", "alembic_version", "vlm_meta",
-                                      "vlm_events",   "vlm_requests",    "vlm_workers"};
+                                      "vlm_events",   "vlm_answers",     "vlm_workers"};
   while (tables.executeStep()) {
     const std::string table = tables.getColumn(0).getString();
     if (kept.count(table) != 0) continue;

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -66,28 +67,89 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   return channel;
 }
 
-// One program: until the trials are used up or the coordinator is gone.
-void Client(const std::shared_ptr<grpc::Channel>& channel, Load* load) {
-  const auto stub = v1::Control::NewStub(channel);
-  std::vector<std::pair<int64_t, double>> mine;
-  while (load->told < load->trials) {
-    v1::AskRequest ask;
-    ask.set_request_id(NewUuid());
-    ask.set_study(load->study);
-    v1::AskResponse asked;
-    if (auto context = MakeContext(); !stub->Ask(context.get(), ask, &asked).ok()) break;
-    v1::TellRequest tell;
-    tell.set_request_id(NewUuid());
-    tell.set_trial(absl::StrCat(load->study, "/", asked.trial().number()));
-    tell.set_state(v1::TRIAL_STATE_COMPLETE);
-    tell.add_values(Objective(asked.trial()));
-    v1::TellResponse told;
-    if (auto context = MakeContext(); !stub->Tell(context.get(), tell, &told).ok()) break;
-    mine.emplace_back(asked.trial().trial_id(), tell.values(0));
-    ++load->told;
+// One program: asks, tells, asks, until the trials are used up or the coordinator is gone. A few
+// threads drive all of them, since 64 threads of this process would cost the machine more than 64
+// programs elsewhere do.
+class Program {
+ public:
+  Program(const std::shared_ptr<grpc::Channel>& channel, grpc::CompletionQueue* queue, Load* load)
+      : stub_(v1::Control::NewStub(channel)), queue_(queue), load_(load) {}
+
+  // The first call; false: there is nothing to do.
+  bool Ask() {
+    told_ = {};
+    if (load_->told >= load_->trials) return false;
+    v1::AskRequest request;
+    request.set_request_id(NewUuid());
+    request.set_study(load_->study);
+    context_ = MakeContext();
+    asking_ = stub_->AsyncAsk(context_.get(), request, queue_);
+    asking_->Finish(&asked_, &status_, this);
+    return true;
+  }
+  // A call has ended. False: that was the last one.
+  bool GoOn() {
+    if (!status_.ok()) return false;
+    if (asking_ != nullptr) {
+      asking_ = nullptr;
+      Tell();
+      return true;
+    }
+    mine_.emplace_back(asked_.trial().trial_id(), value_);
+    ++load_->told;
+    return Ask();
+  }
+  const std::vector<std::pair<int64_t, double>>& acknowledged() const { return mine_; }
+
+ private:
+  void Tell() {
+    v1::TellRequest request;
+    request.set_request_id(NewUuid());
+    request.set_trial(absl::StrCat(load_->study, "/", asked_.trial().number()));
+    request.set_state(v1::TRIAL_STATE_COMPLETE);
+    value_ = Objective(asked_.trial());
+    request.add_values(value_);
+    context_ = MakeContext();
+    telling_ = stub_->AsyncTell(context_.get(), request, queue_);
+    telling_->Finish(&told_, &status_, this);
+  }
+
+  std::unique_ptr<v1::Control::Stub> stub_;
+  grpc::CompletionQueue* queue_;
+  Load* load_;
+  std::unique_ptr<grpc::ClientContext> context_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::AskResponse>> asking_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::TellResponse>> telling_;
+  grpc::Status status_;
+  v1::AskResponse asked_;
+  v1::TellResponse told_;
+  double value_ = 0;
+  std::vector<std::pair<int64_t, double>> mine_;
+};
+
+// Every kThreads-th program from the `first` on, until their last calls have ended.
+constexpr size_t kThreads = 8;
+void Drive(const std::vector<std::shared_ptr<grpc::Channel>>& channels, size_t first, Load* load) {
+  grpc::CompletionQueue queue;
+  std::vector<std::unique_ptr<Program>> programs;
+  size_t running = 0;
+  for (size_t i = first; i < channels.size(); i += kThreads) {
+    programs.push_back(std::make_unique<Program>(channels[i], &queue, load));
+    running += programs.back()->Ask() ? 1 : 0;
+  }
+  void* tag = nullptr;
+  bool ok = false;
+  while (running > 0 && queue.Next(&tag, &ok)) {
+    if (!static_cast<Program*>(tag)->GoOn()) --running;
+  }
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
   }
   const std::lock_guard lock(load->mutex);
-  load->acknowledged.insert(load->acknowledged.end(), mine.begin(), mine.end());
+  for (const auto& program : programs) {
+    const auto& mine = program->acknowledged();
+    load->acknowledged.insert(load->acknowledged.end(), mine.begin(), mine.end());
+  }
 }
 
 // Acknowledged tells that the file does not have.
@@ -125,8 +187,8 @@ absl::Status Run(const std::string& bin, const std::string& sampler, int64_t tri
   for (int i = 0; i < clients; ++i) channels.push_back(Connect(cluster->address()));
   const auto drive = [&](Load* load, auto&& meanwhile) {
     std::vector<std::thread> threads;
-    for (int i = 0; i < clients; ++i) {
-      threads.emplace_back([&, i] { Client(channels[static_cast<size_t>(i)], load); });
+    for (size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] { Drive(channels, i, load); });
     }
     meanwhile();
     for (std::thread& thread : threads) thread.join();

@@ -1,6 +1,7 @@
 #include "server/search/truncated_normal.h"
 
 #include <cmath>
+#include <cstdint>
 
 #include "server/search/erf.h"
 
@@ -66,14 +67,24 @@ std::vector<double> InverseLogCdf(const std::vector<double>& y) {
     x[i] = z[i] < -5 ? -std::sqrt(-2.0 * (z[i] + kLogSqrt2Pi))
                      : -(std::sqrt(3.0) / kPi) * std::log(std::expm1(-z[i]));
   }
+  // All go on until the last one has converged; who no longer moves need not be computed again.
+  enum : uint8_t { kMoves, kStuck, kConverged };
+  std::vector<uint8_t> rest(n, kMoves);
   for (int round = 0; round < kNewtonRounds; ++round) {
     bool converged = true;
     for (size_t i = 0; i < n; ++i) {
+      if (rest[i] != kMoves) {
+        converged = converged && rest[i] == kConverged;
+        continue;
+      }
       const double cdf = LogNormalCdf(x[i]);
       const double pdf = -(x[i] * x[i]) / 2.0 - kLogSqrt2Pi;
       const double dx = (cdf - z[i]) * std::exp(cdf - pdf);
-      x[i] -= dx;
-      converged = converged && std::abs(dx) < 1e-8 * std::abs(x[i]);
+      const double next = x[i] - dx;
+      const bool small = std::abs(dx) < 1e-8 * std::abs(next);
+      if (next == x[i]) rest[i] = small ? kConverged : kStuck;
+      x[i] = next;
+      converged = converged && small;
     }
     if (converged) break;
   }

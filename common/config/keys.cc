@@ -107,6 +107,8 @@ constexpr Key kKeys[] = {
     {"study.sampler.crossover_prob", "sampler.crossover_prob", "0.9", 0, 1},
     {"study.sampler.swapping_prob", "sampler.swapping_prob", "0.5", 0, 1},
     {"study.sampler.mutation_prob", "sampler.mutation_prob", "", 0, 1, false, false, true},
+    {"study.sampler.dividing_parameter", "sampler.dividing_parameter", "3", 1, 1'000},
+    {"study.sampler.avoid_premature_stop", "sampler.avoid_premature_stop", "false"},
     {"study.sampler.sigma0", "sampler.sigma0", "0", 0, 1},
     {"study.sampler.separable", "sampler.separable", "false"},
     {"study.sampler.with_margin", "sampler.with_margin", "false"},

@@ -49,9 +49,10 @@ void Reader::IssueAt(Mark mark, const std::string& key, const std::string& messa
 void Reader::UnknownKey(const std::string& name, const YAML::Node& where) {
   std::vector<std::string> names = Sections();
   for (const Key& key : Keys()) names.emplace_back(key.name);
-  names.insert(names.end(), {"study.sampler", "study.sampler.fixed", "study.pruner",
-                             "study.search_space", "study.objectives", "study.constraints",
-                             "study.enqueue", "study.seed_from", "optimizer.betas"});
+  names.insert(names.end(),
+               {"study.sampler", "study.sampler.fixed", "study.sampler.reference_points",
+                "study.pruner", "study.search_space", "study.objectives", "study.constraints",
+                "study.enqueue", "study.seed_from", "optimizer.betas"});
   std::string near = Nearest(name, names);
   if (near.empty()) {
     // A key in the wrong section is found by its last part.
@@ -121,6 +122,7 @@ void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAM
   }
   if (name == "study.direction" || name == "study.directions") return ReadDirections(value);
   if (name == "study.sampler.fixed") return ReadFixed(value);
+  if (name == "study.sampler.reference_points") return ReadReferencePoints(value);
   if (name == "study.objectives") return ReadObjectives(value);
   if (name == "study.constraints") return ReadConstraints(value);
   if (name == "study.seed_from") return ReadSeedFrom(value);

@@ -100,6 +100,10 @@ class Reader {
   void CheckFixed();
   void ReadFixed(const YAML::Node& value);
 
+  // reference_points.cc
+  void CheckReferencePoints();
+  void ReadReferencePoints(const YAML::Node& value);
+
   std::string file_;
   LoadResult* result_;
   bool strict_;

@@ -22,9 +22,11 @@ const std::vector<SamplerOptions>& Samplers() {
         "max_above", "fixed"}},
       {"random", {"fixed"}},
       {"grid", {"fixed"}},
-      {"brute_force", {"fixed"}},
+      {"brute_force", {"avoid_premature_stop", "fixed"}},
       {"nsga2", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
-      {"nsga3", {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "fixed"}},
+      {"nsga3",
+       {"population_size", "crossover_prob", "swapping_prob", "mutation_prob", "dividing_parameter",
+        "reference_points", "fixed"}},
       {"cmaes",
        {"n_startup_trials", "population_size", "sigma0", "separable", "with_margin", "warm_start",
         "fixed"}},
@@ -94,6 +96,7 @@ void Reader::CheckSampler() {
             "use tpe or nsga3 for more");
   }
   CheckFiniteSpace();
+  CheckReferencePoints();
   CheckFixed();
   if (sampler.group() && sampler.has_multivariate() && !sampler.multivariate()) {
     IssueAt(seen_["study.sampler.group"], "study.sampler.group",

@@ -54,6 +54,16 @@ std::string ListText(const google::protobuf::RepeatedPtrField<v1::ParamValue>& v
   return absl::StrCat("[", absl::StrJoin(texts, ", "), "]");
 }
 
+std::string PointsText(const google::protobuf::RepeatedPtrField<v1::ReferencePoint>& points) {
+  std::vector<std::string> texts;
+  for (const v1::ReferencePoint& point : points) {
+    std::vector<std::string> numbers;
+    for (double x : point.coordinates()) numbers.push_back(absl::StrFormat("%.17g", x));
+    texts.push_back(absl::StrCat("[", absl::StrJoin(numbers, ", "), "]"));
+  }
+  return absl::StrCat("[", absl::StrJoin(texts, ", "), "]");
+}
+
 void AppendSpace(const v1::StudySpec& spec, std::string* out) {
   if (spec.search_space_size() > 0) absl::StrAppend(out, "  search_space:\n");
   for (const v1::SearchParam& param : spec.search_space()) {
@@ -145,6 +155,11 @@ std::string ToYaml(const v1::StudySpec& spec) {
                           ? "maximize"
                           : "minimize",
                       "\n");
+      continue;
+    }
+    const auto& points = spec.sampler().reference_points();
+    if (name == "study.sampler.dividing_parameter" && !points.empty()) {
+      absl::StrAppend(&out, indent, "reference_points: ", PointsText(points), "\n");
       continue;
     }
     const std::string text = GetAsText(key, spec);

@@ -8,12 +8,14 @@
 
 namespace vlm::search {
 
-double BruteForceSampler::Node::CountOpen() {
+double BruteForceSampler::Node::CountOpen(bool count_running) {
   if (open >= 0) return open;
   if (leaf) return open = 0;
-  if (name.empty()) return open = running ? 0 : 1;
+  if (name.empty()) return open = running && !count_running ? 0 : 1;
   open = 0;
-  for (const auto& child : children) open += child == nullptr ? 1 : child->CountOpen();
+  for (const auto& child : children) {
+    open += child == nullptr ? 1 : child->CountOpen(count_running);
+  }
   return open;
 }
 
@@ -75,7 +77,7 @@ absl::StatusOr<InternalParams> BruteForceSampler::SampleRelative(const StudyView
     auto values = FiniteValues(param.name(), param.distribution());
     if (!values.ok()) return values.status();
   }
-  if (root_.CountOpen() == 0) {
+  if (root_.CountOpen(count_running_) == 0) {
     return absl::OutOfRangeError("all combinations of the search space have been tried");
   }
   return InternalParams{};
@@ -93,7 +95,7 @@ absl::StatusOr<double> BruteForceSampler::SampleIndependent(const StudyView&,
   std::vector<double> open(n);
   std::vector<double> flat(n);
   for (size_t i = 0; i < n; ++i) {
-    open[i] = node->children[i] == nullptr ? 1 : node->children[i]->CountOpen();
+    open[i] = node->children[i] == nullptr ? 1 : node->children[i]->CountOpen(count_running_);
     flat[i] = open[i] > 0 ? 1 : 0;
   }
   const double total = PairwiseSum(open.data(), n);

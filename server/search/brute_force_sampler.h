@@ -12,7 +12,10 @@ namespace vlm::search {
 
 class BruteForceSampler final : public Sampler {
  public:
-  explicit BruteForceSampler(uint32_t seed) : random_(seed) {}
+  // With `count_running` what runs counts as not tried yet, because it may fail to end: the search
+  // stops only when all has been tried, and may draw a combination twice.
+  BruteForceSampler(uint32_t seed, bool count_running)
+      : count_running_(count_running), random_(seed) {}
   absl::StatusOr<InternalParams> SampleRelative(const StudyView& study, int64_t number,
                                                 const Space& space) override;
   absl::StatusOr<double> SampleIndependent(const StudyView& study, const Suggested& suggested,
@@ -32,13 +35,14 @@ class BruteForceSampler final : public Sampler {
     bool leaf = false;
     double open = -1;  // Ends below that were never tried; -1 = to be counted again.
 
-    double CountOpen();
+    double CountOpen(bool count_running);
   };
   // Null if the path does not fit the tree. Forgets the counts on the way.
   Node* Walk(const Suggested& path);
   static absl::Status Expand(Node& node, const std::string& name,
                              const v1::Distribution& distribution);
 
+  const bool count_running_;
   RandomSource random_;
   Node root_;
   std::vector<bool> ended_;  // By number: already a leaf.

@@ -25,7 +25,9 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeBase(const v1::SamplerConfig& confi
   }
   if (config.name() == "gp") return std::make_unique<GpSampler>(GpOptionsOf(config), seed);
   if (config.name() == "grid") return std::make_unique<GridSampler>(seed);
-  if (config.name() == "brute_force") return std::make_unique<BruteForceSampler>(seed);
+  if (config.name() == "brute_force") {
+    return std::make_unique<BruteForceSampler>(seed, config.avoid_premature_stop());
+  }
   if (config.name().empty() || config.name() == "tpe") {
     return std::make_unique<TpeSampler>(TpeOptionsOf(config), seed);
   }

@@ -8,7 +8,6 @@
 namespace vlm::search {
 namespace {
 
-constexpr size_t kDivisions = 3;  // Of each edge of the simplex of reference points.
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // Infinite values come a little outside of the finite ones.
@@ -97,7 +96,6 @@ void Normalize(LossRows& rows) {
   }
 }
 
-// Points with whole coordinates that sum up to kDivisions, in lexicographic order of their parts.
 void AddReferencePoints(size_t first, size_t left, std::vector<double>& point, LossRows& out) {
   if (left == 0) {
     out.push_back(point);
@@ -144,13 +142,17 @@ void Shuffle(std::vector<T>& list, RandomSource& random) {
 
 }  // namespace
 
+LossRows MakeReferencePoints(size_t objectives, size_t divisions) {
+  LossRows references;
+  std::vector<double> point(objectives, 0);
+  AddReferencePoints(0, divisions, point, references);
+  return references;
+}
+
 std::vector<size_t> SelectByNiches(LossRows rows, size_t elite, size_t wanted,
-                                   RandomSource& random) {
+                                   const LossRows& references, RandomSource& random) {
   ReplaceInfinite(rows);
   Normalize(rows);
-  LossRows references;
-  std::vector<double> point(rows[0].size(), 0);
-  AddReferencePoints(0, kDivisions, point, references);
   std::vector<size_t> neighbours(references.size(), 0);
   std::vector<std::vector<std::pair<double, size_t>>> border(references.size());
   std::vector<size_t> met;  // Lines with members in the rank, as they are met.

@@ -7,10 +7,13 @@
 
 namespace vlm::search {
 
+// Points with whole coordinates that sum up to `divisions`, in lexicographic order of their parts.
+LossRows MakeReferencePoints(size_t objectives, size_t divisions);
+
 // `rows` are the objectives of the `elite` trials chosen already and, after them, of the rank that
 // is to be cut. Returns `wanted` positions in that rank, in the order of choice. REQUIRES: wanted
-// <= rows.size() - elite.
+// <= rows.size() - elite; `references` have a coordinate for each objective, not all of them 0.
 std::vector<size_t> SelectByNiches(LossRows rows, size_t elite, size_t wanted,
-                                   RandomSource& random);
+                                   const LossRows& references, RandomSource& random);
 
 }  // namespace vlm::search

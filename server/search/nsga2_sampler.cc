@@ -29,6 +29,12 @@ Nsga2Options Nsga2OptionsOf(const v1::SamplerConfig& config) {
     options.population_size = static_cast<size_t>(std::max<int64_t>(2, config.population_size()));
   }
   options.niches = config.name() == "nsga3";
+  if (config.dividing_parameter() > 0) {
+    options.divisions = static_cast<size_t>(config.dividing_parameter());
+  }
+  for (const v1::ReferencePoint& point : config.reference_points()) {
+    options.reference_points.emplace_back(point.coordinates().begin(), point.coordinates().end());
+  }
   options.crossover_prob = config.crossover_prob();
   options.swapping_prob = config.swapping_prob();
   if (config.has_mutation_prob()) options.mutation_prob = config.mutation_prob();
@@ -76,7 +82,9 @@ Nsga2Sampler::Numbers Nsga2Sampler::Elite(const StudyView& study, const Numbers&
       };
       for (int64_t number : elite) add(TrialOf(study, number));
       for (const TrialView* trial : rank) add(*trial);
-      for (size_t i : SelectByNiches(std::move(rows), elite.size(), room, random_)) {
+      LossRows& references = options_.reference_points;
+      if (references.empty()) references = MakeReferencePoints(rows[0].size(), options_.divisions);
+      for (size_t i : SelectByNiches(std::move(rows), elite.size(), room, references, random_)) {
         elite.push_back(rank[i]->number());
       }
     } else {

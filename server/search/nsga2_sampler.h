@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "server/search/pareto.h"
 #include "server/search/random_sampler.h"
 #include "server/search/space_tracker.h"
 
@@ -18,6 +19,8 @@ struct Nsga2Options {
   double swapping_prob = 0.5;
   std::optional<double> mutation_prob;  // Unset: 1 / number of names.
   bool niches = false;                  // NSGA-III: reference lines in the place of crowding.
+  size_t divisions = 3;                 // Of the edges of the reference points' simplex.
+  LossRows reference_points;            // Empty: made up.
 };
 Nsga2Options Nsga2OptionsOf(const v1::SamplerConfig& config);
 
@@ -48,7 +51,7 @@ class Nsga2Sampler final : public Sampler {
   int64_t Tournament(const StudyView& study, const Numbers& parents, bool constrained);
   InternalParams Cross(const StudyView& study, const Numbers& parents, const Space& space);
 
-  const Nsga2Options options_;
+  Nsga2Options options_;  // Reference points are filled in when they are first needed.
   RandomSource random_;
   RandomSource startup_;
   SpaceTracker tracker_;

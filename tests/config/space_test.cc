@@ -2,22 +2,11 @@
 // configurations and where a study begins.
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/config/config.h"
 #include "gtest/gtest.h"
+#include "tests/config/study_text.h"
 
 namespace vlm::config {
 namespace {
-
-LoadResult LoadStudy(const std::string& study) {
-  return Load(absl::StrCat("input_path: /data/a.csv\nn_trials: 9\nstudy:\n", study),
-              "/home/a.yaml");
-}
-
-std::string AllIssues(const LoadResult& result) {
-  std::string out;
-  for (const auto& issue : result.issues) absl::StrAppend(&out, FormatIssue(issue), "\n");
-  return out;
-}
 
 constexpr char kConditional[] =
     "  search_space:\n"
@@ -148,7 +137,11 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{kFourForGp, 4, 3, "gp takes up to 3 objectives, not 4", "nsga3"},
         Fault{"  sampler: cmaes\n  objectives: [{metric: val_loss, direction: minimize}, {metric: "
               "samples_per_s, direction: maximize}]\n",
-              4, 3, "cmaes takes one objective", "nsga2"}));
+              4, 3, "cmaes takes one objective", "nsga2"},
+        Fault{"  sampler: {name: tpe, dividing_parameter: 4}\n", 4, 24,
+              "is not used by the sampler tpe", "remove it"},
+        Fault{"  sampler: {name: brute_force, avoid_premature_stop: maybe}\n", 4, 54,
+              "\"maybe\" is not true or false", ""}));
 
 INSTANTIATE_TEST_SUITE_P(
     Conditions, SpaceFaultTest,

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "server/search/tpe_sampler.h"
 #include "tests/search/golden_file.h"
@@ -25,6 +27,9 @@ class Replay {
     config.set_crossover_prob(0.9);
     config.set_swapping_prob(0.5);
     config.set_scramble(golden.Int("scramble") != 0);
+    config.set_avoid_premature_stop(golden.Int("avoid_premature_stop") != 0);
+    config.set_dividing_parameter(golden.Int("dividing_parameter"));
+    if (golden.Has("reference_points")) AddPoints(golden.options.at("reference_points"), &config);
     sampler_ = golden.sampler == "tpe" ? std::make_unique<TpeSampler>(Options(), seed)
                                        : *MakeSampler(config, seed);
     study_.directions.assign(Objectives(), v1::DIRECTION_MINIMIZE);
@@ -50,6 +55,18 @@ class Replay {
   }
 
  private:
+  // Such as "1.0:0.0,0.5:0.5".
+  static void AddPoints(const std::string& text, v1::SamplerConfig* config) {
+    for (const absl::string_view point : absl::StrSplit(text, ',')) {
+      v1::ReferencePoint* added = config->add_reference_points();
+      for (const absl::string_view number : absl::StrSplit(point, ':')) {
+        double coordinate = 0;
+        ASSERT_TRUE(absl::SimpleAtod(number, &coordinate)) << text;
+        added->add_coordinates(coordinate);
+      }
+    }
+  }
+
   TpeOptions Options() const {
     TpeOptions options;
     if (golden_.Has("multivariate")) options.multivariate = golden_.Int("multivariate") != 0;
@@ -171,7 +188,7 @@ class GoldenTest : public ::testing::TestWithParam<size_t> {};
 
 TEST_P(GoldenTest, EveryValueIsOptunas) {
   const std::vector<GoldenCase> cases = ReadGolden();
-  ASSERT_EQ(cases.size(), 45u);
+  ASSERT_EQ(cases.size(), 48u);
   const GoldenCase& golden = cases[GetParam()];
 
   const std::vector<size_t> wrong = Replay(golden).Run();
@@ -181,7 +198,7 @@ TEST_P(GoldenTest, EveryValueIsOptunas) {
                              << (wrong.empty() ? 0 : wrong[0]);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Range<size_t>(0, 45));
+INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Range<size_t>(0, 48));
 
 }  // namespace
 }  // namespace vlm::search

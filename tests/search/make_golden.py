@@ -24,6 +24,7 @@ if os.environ.get("NPY_DISABLE_CPU_FEATURES") != SWITCHED_OFF:
 
 import warnings  # noqa: E402
 
+import numpy  # noqa: E402
 import optuna  # noqa: E402
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -165,6 +166,8 @@ def main():
         run("grid", optuna.samplers.GridSampler(grid, seed=seed), "small", 46, seed)
         run("brute_force", optuna.samplers.BruteForceSampler(seed=seed), "small", 46, seed)
     run("brute_force", optuna.samplers.BruteForceSampler(seed=5), "small", 42, 5, batch=6)
+    run("brute_force", optuna.samplers.BruteForceSampler(seed=6, avoid_premature_stop=True), "small", 42, 6,
+        batch=6, avoid_premature_stop=1)
     for seed, kind, scramble in ((1, "sobol", 0), (2, "halton", 0), (3, "sobol", 1), (4, "halton", 1)):
         sampler = optuna.samplers.QMCSampler(qmc_type=kind, scramble=bool(scramble), seed=seed)
         run("qmc", sampler, "ints" if seed == 3 else "mixed", 200, seed, qmc_type=kind, scramble=scramble)
@@ -183,6 +186,12 @@ def main():
         batch=6)
     run("nsga3", nsga3(seed=3, population_size=8), "ints", 200, 3, population_size=8, objectives=2,
         constraints=1)
+    run("nsga3", nsga3(seed=4, population_size=10, dividing_parameter=5), "floats", 300, 4,
+        population_size=10, objectives=3, dividing_parameter=5)
+    points = [[1.0, 0.0], [0.75, 0.25], [0.5, 0.5], [0.0, 2.0]]
+    run("nsga3", nsga3(seed=5, population_size=8, reference_points=numpy.array(points)), "mixed", 300, 5,
+        population_size=8, objectives=2,
+        reference_points=",".join(":".join(map(str, point)) for point in points))
     # One objective: jointly and name by name, one after another and in batches.
     tpe("default", 300, 0)
     tpe("mixed", 600, 42)

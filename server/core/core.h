@@ -144,6 +144,9 @@ class Core {
                                                   std::vector<double> values) const;
   void AddObjectives(TrialRecord& trial, int64_t step, const std::vector<double>& values);
   void StoreConstraints(const StudyRecord& study, TrialRecord& trial);
+  static absl::Status CheckConstraints(const StudyRecord& study, const v1::TellRequest& request);
+  void StoreConstraints(const StudyRecord& study, TrialRecord& trial,
+                        const google::protobuf::RepeatedField<double>& told);
 
   // seeds.cc
   absl::StatusOr<std::vector<v1::Trial>> FindSeeds(const SubmitCall& call);
@@ -166,6 +169,8 @@ class Core {
   // trials.cc
   static absl::StatusOr<std::vector<v1::Param>> FixedParamsOf(
       const v1::StudySpec& spec, const google::protobuf::Map<std::string, v1::ParamValue>& given);
+  static absl::StatusOr<v1::Trial> FreeTrial(
+      const google::protobuf::Map<std::string, v1::ParamValue>& given);
   TrialRecord& NewTrial(StudyRecord& study, v1::TrialState state, std::vector<v1::Param> params);
   TrialRecord& AddTrial(StudyRecord& study, v1::Trial trial);
   Result EnqueueTrial(const v1::EnqueueTrialRequest& request);
@@ -238,7 +243,7 @@ class Core {
   void RefuseAsks(StudyRecord& study, const absl::Status& status);
   void QueueAsk(Token token, const v1::AskRequest& request);
   void PumpAsks(StudyRecord& study);
-  static void FillExtras(const v1::Trial& trial, search::TrialView* view);
+  static void FillExtras(const v1::Trial& trial, bool ours, search::TrialView* view);
   void SetView(StudyRecord& study, search::TrialView view, v1::TrialState state);
   search::TrialView MakeView(const StudyRecord& study, const TrialRecord& trial) const;
   void RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_search);

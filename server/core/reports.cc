@@ -197,6 +197,7 @@ bool Core::WantsPrune(StudyRecord& study, TrialRecord& trial) {
   view.name = study.study.name();
   for (int d : study.study.directions()) view.directions.push_back(static_cast<v1::Direction>(d));
   view.trials = &study.views;
+  view.reports = &study.reports;
   const search::PruneDecision decision = study.pruner->Judge(view, trial.trial.number());
   for (const auto& [key, json] : decision.attributes) StoreAttribute(trial, key, json);
   if (!decision.attributes.empty()) RefreshView(study, trial, true);

@@ -101,10 +101,11 @@ void Core::RestorePacked(PackedReader& reader, const PackedTrial& packed,
   view.set_number(packed.number);
   view.set_state(packed.state);
   view.Set(numbers.values, shared.list, numbers.params);
-  if (ours && packed.has_extras) {
+  // The attributes of other programs' trials are many; most say nothing about constraints.
+  if (packed.has_extras && (ours || packed.rest.find("constraints") != absl::string_view::npos)) {
     v1::Trial trial;
     UnpackRest(packed.rest, &trial);
-    FillExtras(trial, &view);
+    FillExtras(trial, ours, &view);
   }
   study.trial_ids.push_back(packed.trial_id);
   UpdateBest(study, view);

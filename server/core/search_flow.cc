@@ -58,18 +58,20 @@ search::TrialView Core::MakeView(const StudyRecord& study, const TrialRecord& tr
     if (ours && !CheckDistribution(study, param.name(), param.distribution()).ok()) continue;
     view.AddParam(param.name(), param.distribution(), *internal);
   }
-  if (ours) FillExtras(t, &view);
+  FillExtras(t, ours, &view);
   return view;
 }
 
-void Core::FillExtras(const v1::Trial& trial, search::TrialView* view) {
+// Of a study that other programs search, only which trials are feasible is of interest here.
+void Core::FillExtras(const v1::Trial& trial, bool ours, search::TrialView* view) {
   if (!HasExtras(trial)) return;
+  auto constraints = search::ReadConstraints(trial.system_attributes());
+  if (!constraints.empty()) view->mutable_extras().constraints = std::move(constraints);
+  if (!ours) return;
   for (const v1::IntermediateValue& v : trial.intermediate_values()) {
     view->mutable_extras().intermediate_values[v.step()] = v.value();
   }
   search::ReadAttributes(trial.system_attributes(), view);
-  auto constraints = search::ReadConstraints(trial.system_attributes());
-  if (!constraints.empty()) view->mutable_extras().constraints = std::move(constraints);
 }
 
 void Core::RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_search) {
@@ -86,7 +88,12 @@ void Core::RefreshView(StudyRecord& study, const TrialRecord& trial, bool tell_s
 // With its part in the counts, which is `state` whatever the view says.
 void Core::SetView(StudyRecord& study, search::TrialView view, v1::TrialState state) {
   const auto index = static_cast<size_t>(view.number());
-  study.views.Set(index, std::make_shared<const search::TrialView>(std::move(view)));
+  auto fresh = std::make_shared<const search::TrialView>(std::move(view));
+  if (study.pruner != nullptr) {
+    const search::TrialView none;
+    study.reports.Replace(index < study.views.size() ? study.views[index] : none, *fresh);
+  }
+  study.views.Set(index, std::move(fresh));
   study.counted.resize(study.views.size());
   Count(study.counts, StateOf(study, index), -1);
   study.counted[index] = static_cast<uint8_t>(state);

@@ -13,6 +13,7 @@
 #include "server/core/io.h"
 #include "server/core/trial_table.h"
 #include "server/search/pruner.h"
+#include "server/search/report_index.h"
 
 namespace vlm::core {
 
@@ -28,6 +29,7 @@ struct StudyRecord {
   // By slot: the kinds of parameters that packed trials of the file refer to.
   std::vector<const search::ParamKind*> kinds;
   search::Trials views;                    // By number; what pruners and samplers see.
+  search::ReportIndex reports;             // Of the views; empty while there is no pruner.
   v1::TrialCounts counts;                  // Of `counted`.
   std::vector<uint8_t> counted;            // States by number.
   std::deque<int64_t> waiting;             // Numbers of WAITING trials, oldest first.

@@ -22,19 +22,19 @@ int64_t PromotionStep(const HalvingRule& rule, int64_t rung) {
   return step;
 }
 
-// `values` hold the trial's own. The first factor - 1 values have nobody to stop for: only the
-// best of them goes on.
-bool Promotable(double value, std::vector<double> values, int64_t factor, bool maximize) {
-  const auto count = static_cast<int64_t>(values.size());
+// Among `others` and itself. The first factor - 1 values have nobody to stop for: only the best of
+// them goes on.
+bool Promotable(double value, const SortedNumbers& others, int64_t factor, bool maximize) {
+  const auto count = static_cast<int64_t>(others.size()) + 1;
   const auto place = static_cast<size_t>(std::max<int64_t>(count / factor - 1, 0));
-  std::sort(values.begin(), values.end());
-  return maximize ? value >= values[values.size() - 1 - place] : value <= values[place];
+  return (maximize ? others.CountAbove(value) : others.CountBelow(value)) <= place;
 }
 
 }  // namespace
 
 PruneDecision Halve(const HalvingRule& rule, const StudyView& study, const TrialView& trial,
-                    const std::function<bool(const TrialView&)>& competes) {
+                    const ReportIndex& reports, int64_t group) {
+  static const SortedNumbers& nobody = *new SortedNumbers;
   PruneDecision decision;
   const auto [step, value] = *trial.intermediate_values().rbegin();
   for (size_t rung = trial.rungs().size();; ++rung) {
@@ -44,32 +44,13 @@ PruneDecision Halve(const HalvingRule& rule, const StudyView& study, const Trial
       decision.prune = true;
       return decision;
     }
-    std::vector<double> values;
-    for (const TrialView& other : *study.trials) {
-      if (other.rungs().size() > rung && competes(other)) values.push_back(other.rungs()[rung]);
-    }
-    values.push_back(value);
+    const SortedNumbers* known = reports.AtRung(group, rung);
+    const SortedNumbers& others = known == nullptr ? nobody : *known;
     decision.attributes.emplace_back(absl::StrCat(kRungPrefix, rung), JsonNumber(value));
-    decision.prune = static_cast<int64_t>(values.size()) <= rule.bootstrap_count ||
-                     !Promotable(value, std::move(values), rule.factor, Maximizes(study));
+    decision.prune = static_cast<int64_t>(others.size()) < rule.bootstrap_count ||
+                     !Promotable(value, others, rule.factor, Maximizes(study));
     if (decision.prune || needed == std::numeric_limits<int64_t>::max()) return decision;
   }
-}
-
-int64_t LongestComplete(const StudyView& study) {
-  int64_t longest = -1;
-  for (const TrialView& trial : *study.trials) {
-    if (trial.state() != v1::TRIAL_STATE_COMPLETE || trial.intermediate_values().empty()) continue;
-    longest = std::max(longest, trial.intermediate_values().rbegin()->first);
-  }
-  return longest;
-}
-
-int64_t StoredResource(const StudyView& study) {
-  for (const TrialView& trial : *study.trials) {
-    if (trial.pruner_resource() > 0) return trial.pruner_resource();
-  }
-  return 0;
 }
 
 PruneDecision HalvingPruner::Judge(const StudyView& study, int64_t number) const {
@@ -77,17 +58,18 @@ PruneDecision HalvingPruner::Judge(const StudyView& study, int64_t number) const
   if (study.directions.size() > 1 || trial.intermediate_values().empty()) return {};
   HalvingRule rule{config_.min_resource(), config_.reduction_factor(),
                    config_.min_early_stopping_rate(), config_.bootstrap_count()};
+  Reports reports(study);
   bool found = false;
   if (!config_.has_min_resource()) {
-    rule.min_resource = StoredResource(study);
+    rule.min_resource = reports->StoredResource();
     if (rule.min_resource == 0) {
-      const int64_t longest = LongestComplete(study);
+      const int64_t longest = reports->LongestComplete();
       if (longest < 0) return {};
       rule.min_resource = std::max<int64_t>(longest / 100, 1);
       found = true;
     }
   }
-  PruneDecision decision = Halve(rule, study, trial, [](const TrialView&) { return true; });
+  PruneDecision decision = Halve(rule, study, trial, *reports, 0);
   if (found) decision.attributes.emplace_back(kResource, absl::StrCat(rule.min_resource));
   return decision;
 }

@@ -4,9 +4,8 @@
 // when it is among the best 1/factor of all values that trials of any state left at that rung.
 #pragma once
 
-#include <functional>
-
 #include "server/search/pruner.h"
+#include "server/search/report_index.h"
 
 namespace vlm::search {
 
@@ -17,14 +16,9 @@ struct HalvingRule {
   int64_t bootstrap_count = 0;
 };
 
-// One decision of the rule among the trials for which `competes` holds. REQUIRES: one objective.
+// One decision of the rule among the trials of a group. REQUIRES: one objective.
 PruneDecision Halve(const HalvingRule& rule, const StudyView& study, const TrialView& trial,
-                    const std::function<bool(const TrialView&)>& competes);
-
-// The largest last step of a COMPLETE trial; -1 if there is none.
-int64_t LongestComplete(const StudyView& study);
-// The resource that an earlier decision found and had stored; 0 = none.
-int64_t StoredResource(const StudyView& study);
+                    const ReportIndex& reports, int64_t group);
 
 class HalvingPruner final : public Pruner {
  public:

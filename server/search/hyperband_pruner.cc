@@ -42,12 +42,13 @@ size_t HyperbandPruner::Bracket(const std::vector<int64_t>& budgets, const std::
 PruneDecision HyperbandPruner::Judge(const StudyView& study, int64_t number) const {
   const TrialView& trial = TrialOf(study, number);
   if (study.directions.size() > 1 || trial.intermediate_values().empty()) return {};
+  Reports reports(study);
   int64_t max_resource = config_.max_resource();
   bool found = false;
   if (!config_.has_max_resource()) {
-    max_resource = StoredResource(study);
+    max_resource = reports->StoredResource();
     if (max_resource == 0) {
-      max_resource = LongestComplete(study) + 1;
+      max_resource = reports->LongestComplete() + 1;
       if (max_resource == 0) return {};
       found = true;
     }
@@ -55,12 +56,14 @@ PruneDecision HyperbandPruner::Judge(const StudyView& study, int64_t number) con
   PruneDecision decision;
   const auto budgets = Budgets(config_.min_resource(), max_resource, config_.reduction_factor());
   if (!budgets.empty()) {
-    const size_t own = Bracket(budgets, study.name, number);
-    const HalvingRule rule{config_.min_resource(), config_.reduction_factor(),
-                           static_cast<int64_t>(own), config_.bootstrap_count()};
-    decision = Halve(rule, study, trial, [&](const TrialView& other) {
-      return Bracket(budgets, study.name, other.number()) == own;
-    });
+    const auto bracket_of = [budgets, name = study.name](int64_t trial_number) {
+      return static_cast<int64_t>(Bracket(budgets, name, trial_number));
+    };
+    reports->GroupBy(absl::StrCat(max_resource, " ", study.name), bracket_of, *study.trials);
+    const int64_t own = bracket_of(number);
+    const HalvingRule rule{config_.min_resource(), config_.reduction_factor(), own,
+                           config_.bootstrap_count()};
+    decision = Halve(rule, study, trial, *reports, own);
   }
   if (found) decision.attributes.emplace_back(kResource, absl::StrCat(max_resource));
   return decision;

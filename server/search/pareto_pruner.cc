@@ -85,10 +85,7 @@ size_t InBetterFronts(const std::vector<Point>& points, size_t own) {
 
 bool ParetoPruner::MayJudge(const StudyView& study, const TrialView& trial, int64_t step) const {
   if (step < 0 || step < config_.n_warmup_steps()) return false;
-  const auto complete = std::count_if(
-      study.trials->begin(), study.trials->end(),
-      [](const TrialView& other) { return other.state() == v1::TRIAL_STATE_COMPLETE; });
-  if (complete < config_.n_startup_trials()) return false;
+  if (Reports(study)->complete() < config_.n_startup_trials()) return false;
   const auto first = [&](const auto& reported) {
     return FirstInInterval(reported, step, config_.n_warmup_steps(), config_.interval_steps());
   };

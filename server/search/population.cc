@@ -11,12 +11,6 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-double Violation(const TrialView& trial) {
-  double sum = 0;
-  for (double c : trial.constraints()) sum += c > 0 ? c : 0;
-  return sum;
-}
-
 std::vector<double> Losses(const TrialView& trial, const std::vector<v1::Direction>& directions) {
   std::vector<double> losses(trial.values().begin(), trial.values().end());
   for (size_t c = 0; c < losses.size() && c < directions.size(); ++c) {
@@ -50,7 +44,7 @@ std::vector<Population> RankPopulation(const Population& trials,
   std::map<double, Population> infeasible;
   LossRows rows;
   for (const TrialView* trial : trials) {
-    if (const double violation = Violation(*trial); violation > 0) {
+    if (const double violation = trial->violation(); violation > 0) {
       infeasible[violation].push_back(trial);
     } else {
       feasible.push_back(trial);
@@ -85,8 +79,8 @@ void SortByCrowding(Population& trials) {
 bool Dominates(const TrialView& a, const TrialView& b, const std::vector<v1::Direction>& directions,
                bool constrained) {
   if (constrained) {
-    const double violation_a = Violation(a);
-    const double violation_b = Violation(b);
+    const double violation_a = a.violation();
+    const double violation_b = b.violation();
     if (violation_a > 0 || violation_b > 0) return violation_a < violation_b;
   }
   const std::vector<double> x = Losses(a, directions);

@@ -1,13 +1,30 @@
 // What several pruners share.
 #pragma once
 
+#include <optional>
+
 #include "server/search/pruner.h"
+#include "server/search/report_index.h"
 
 namespace vlm::search {
 
 inline const TrialView& TrialOf(const StudyView& study, int64_t number) {
   return (*study.trials)[static_cast<size_t>(number)];
 }
+
+// The study's index, or one made of its trials for this question.
+class Reports {
+ public:
+  explicit Reports(const StudyView& study) : index_(study.reports) {
+    if (index_ == nullptr) index_ = &own_.emplace(*study.trials);
+  }
+  ReportIndex* operator->() { return index_; }
+  const ReportIndex& operator*() const { return *index_; }
+
+ private:
+  std::optional<ReportIndex> own_;
+  ReportIndex* index_;
+};
 
 inline bool Maximizes(const StudyView& study) {
   return !study.directions.empty() && study.directions[0] == v1::DIRECTION_MAXIMIZE;

@@ -21,11 +21,15 @@
 
 namespace vlm::search {
 
+class ReportIndex;
+
 // A study's history. `trials[i].number() == i`; borrowed, unchanged during a call.
 struct StudyView {
   std::string name;
   std::vector<v1::Direction> directions;
   const Trials* trials = nullptr;
+  // For pruners: of the same trials; borrowed. Null: one is made for each question.
+  ReportIndex* reports = nullptr;
 };
 
 // The space of a study, in the order in which values are suggested.

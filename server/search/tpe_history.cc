@@ -21,12 +21,6 @@ double Sign(const StudyView& study, size_t objective) {
              : 1;
 }
 
-double Violation(const TrialView& trial) {
-  double sum = 0;
-  for (double c : trial.constraints()) sum += c > 0 ? c : 0;
-  return sum;
-}
-
 }  // namespace
 
 // COMPLETE by value, PRUNED by later last step and then the value there (NaN and none last), those
@@ -38,7 +32,7 @@ TpeHistory::Rank TpeHistory::RankOf(const StudyView& study, const TrialView& tri
   if (!complete && trial.state() != v1::TRIAL_STATE_PRUNED) return {kNoGroup, number, 0, 0};
   // Other programs may store a wrong number of values; such a trial says nothing.
   if (complete && trial.values().size() != objectives) return {kNoGroup, number, 0, 0};
-  if (const double violation = Violation(trial); violation > 0) {
+  if (const double violation = trial.violation(); violation > 0) {
     return {kInfeasible, number, violation, 0};
   }
   if (complete) {

@@ -28,6 +28,16 @@ const TrialView::Extras& TrialView::extras() const {
   return extras_ == nullptr ? none : *extras_;
 }
 
+bool TrialView::feasible() const {
+  return std::none_of(constraints().begin(), constraints().end(), [](double c) { return c > 0; });
+}
+
+double TrialView::violation() const {
+  double sum = 0;
+  for (double c : constraints()) sum += c > 0 ? c : 0;
+  return sum;
+}
+
 TrialView::Extras& TrialView::mutable_extras() {
   if (extras_ == nullptr) extras_ = std::make_unique<Extras>();
   return *extras_;

@@ -67,7 +67,7 @@ class TrialView {
     const double* values_;
   };
 
-  // What only pruners, and samplers of studies with constraints, ask for.
+  // What only pruners, and studies with constraints, ask for.
   struct Extras {
     absl::btree_map<int64_t, double> intermediate_values;
     std::vector<double> constraints;  // Feasible if none is above 0.
@@ -88,11 +88,13 @@ class TrialView {
   // One per objective; empty if none.
   absl::Span<const double> values() const { return {numbers_.get(), values_size_}; }
   Params params() const { return {kinds_, numbers_.get() + values_size_}; }
-  const KindList& kinds() const { return *kinds_; }
   const Extras& extras() const;
   const auto& intermediate_values() const { return extras().intermediate_values; }
   const auto& intermediate_vectors() const { return extras().intermediate_vectors; }
   const auto& constraints() const { return extras().constraints; }
+  bool feasible() const;
+  // Sum of what its constraints are violated by; 0 of a feasible one.
+  double violation() const;
   const auto& rungs() const { return extras().rungs; }
   int64_t pruner_resource() const { return extras().pruner_resource; }
 
@@ -134,8 +136,6 @@ class Trials {
   const TrialPtr& Share(size_t number) const { return trials_[number]; }
   // Grows as needed.
   void Set(size_t number, TrialPtr trial);
-  // Room for so many, to grow once.
-  void Reserve(size_t size) { trials_.reserve(size); }
   void push_back(TrialView trial) {
     trials_.push_back(std::make_shared<const TrialView>(std::move(trial)));
   }

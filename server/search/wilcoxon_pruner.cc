@@ -11,29 +11,6 @@ namespace {
 
 using Values = absl::btree_map<int64_t, double>;
 
-bool Feasible(const TrialView& trial) {
-  return std::all_of(trial.constraints().begin(), trial.constraints().end(),
-                     [](double c) { return c <= 0; });
-}
-
-// The best COMPLETE trial; of equal ones the first. One that breaks no constraint, if the best of
-// all does. Null: none.
-const TrialView* BestTrial(const StudyView& study) {
-  const TrialView* best = nullptr;
-  const TrialView* best_feasible = nullptr;
-  const auto better = [&](const TrialView& trial, const TrialView* than) {
-    if (than == nullptr) return true;
-    return Maximizes(study) ? trial.values()[0] > than->values()[0]
-                            : trial.values()[0] < than->values()[0];
-  };
-  for (const TrialView& trial : *study.trials) {
-    if (trial.state() != v1::TRIAL_STATE_COMPLETE || trial.values().empty()) continue;
-    if (better(trial, best)) best = &trial;
-    if (Feasible(trial) && better(trial, best_feasible)) best_feasible = &trial;
-  }
-  return best == nullptr || Feasible(*best) ? best : best_feasible;
-}
-
 bool AllFinite(const Values& values) {
   return std::all_of(values.begin(), values.end(),
                      [](const auto& value) { return std::isfinite(value.second); });
@@ -50,7 +27,7 @@ double Mean(const Values& values) {
 PruneDecision WilcoxonPruner::Judge(const StudyView& study, int64_t number) const {
   const Values& own = TrialOf(study, number).intermediate_values();
   if (study.directions.size() > 1 || own.empty() || !AllFinite(own)) return {};
-  const TrialView* best = BestTrial(study);
+  const TrialView* best = Reports(study)->Best(*study.trials, Maximizes(study));
   if (best == nullptr || best->intermediate_values().empty()) return {};
   const Values& best_values = best->intermediate_values();
   if (!AllFinite(best_values)) return {};

@@ -9,8 +9,9 @@ namespace {
 struct ImportanceArgs {
   std::string study;
   int objective = -1;
-  double target = 0.1;
-  double region = 1;
+  double target = 0;  // 0: not given.
+  double region = 0;
+  std::string evaluator;
 };
 
 Result Importance(Session& session, const ImportanceArgs& args) {
@@ -19,6 +20,8 @@ Result Importance(Session& session, const ImportanceArgs& args) {
   if (args.objective >= 0) request.set_objective(args.objective);
   request.set_target_quantile(args.target);
   request.set_region_quantile(args.region);
+  request.set_evaluator(args.evaluator == "fanova" ? v1::GetImportanceRequest::EVALUATOR_FANOVA
+                                                   : v1::GetImportanceRequest::EVALUATOR_PED_ANOVA);
   ASSIGN_OR_RETURN(const auto response, session.Call(&ControlStub::GetImportance, request));
   using I = v1::GetImportanceResponse::Importance;
   const std::vector<Field<I>> fields = {
@@ -45,6 +48,10 @@ void AddStudyAnalysis(Cli& cli, CLI::App* group) {
       ->add_option("--objective", args->objective,
                    "One objective, from 0 [with several: reaching the Pareto front]")
       ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--evaluator", args->evaluator,
+                   "ped-anova: for reaching the best trials; fanova: for the value [ped-anova]")
+      ->check(CLI::IsMember({"ped-anova", "fanova"}));
   command
       ->add_option("--target-quantile", args->target, "Share of the best trials to explain [0.1]")
       ->check(CLI::PositiveNumber);

@@ -1,5 +1,6 @@
 // What is computed about a whole study, on the handler's own thread: the heart only hands its
 // trials over, page by page.
+#include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "server/rpc/control_service.h"
 #include "server/search/importance.h"
@@ -9,6 +10,18 @@ namespace {
 
 constexpr absl::Duration kPageTime = absl::Seconds(10);
 constexpr int kPageSize = 10'000;
+
+absl::Status CheckEvaluator(const v1::GetImportanceRequest& request) {
+  if (!v1::GetImportanceRequest::Evaluator_IsValid(request.evaluator())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("evaluator ", static_cast<int>(request.evaluator()), " is unknown"));
+  }
+  const bool quantiles = request.target_quantile() != 0 || request.region_quantile() != 0;
+  if (request.evaluator() == v1::GetImportanceRequest::EVALUATOR_FANOVA && quantiles) {
+    return absl::InvalidArgumentError("fANOVA explains all trials and takes no quantiles");
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -34,6 +47,7 @@ grpc::Status ControlService::GetImportance(Context* context,
   get.set_study(request->study());
   v1::GetStudyResponse found;
   if (grpc::Status status = Pass(context, &get, &found); !status.ok()) return status;
+  if (absl::Status known = CheckEvaluator(*request); !known.ok()) return ToGrpc(known);
   auto trials = CompleteTrials(found.study().name());
   if (!trials.ok()) return ToGrpc(trials.status());
   search::ImportanceOptions options;
@@ -42,7 +56,10 @@ grpc::Status ControlService::GetImportance(Context* context,
   if (request->region_quantile() != 0) options.region_quantile = request->region_quantile();
   std::vector<v1::Direction> directions;
   for (int d : found.study().directions()) directions.push_back(static_cast<v1::Direction>(d));
-  const auto importances = search::ParamImportances(*trials, directions, options);
+  const bool fanova = request->evaluator() == v1::GetImportanceRequest::EVALUATOR_FANOVA;
+  const auto importances = fanova
+                               ? search::FanovaImportances(*trials, directions, options.objective)
+                               : search::ParamImportances(*trials, directions, options);
   if (!importances.ok()) return ToGrpc(importances.status());
   *response->mutable_study() = found.study();
   response->set_trials(importances->trials);

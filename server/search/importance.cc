@@ -17,18 +17,12 @@ constexpr size_t kLeastInRegime = 2;
 
 using TrialSet = std::vector<const v1::Trial*>;
 
-absl::Status CheckOptions(const ImportanceOptions& options, size_t objectives) {
+absl::Status CheckQuantiles(const ImportanceOptions& options) {
   if (!(options.target_quantile > 0 && options.target_quantile < options.region_quantile &&
         options.region_quantile <= 1)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "target_quantile ", options.target_quantile, " and region_quantile ",
         options.region_quantile, " must satisfy 0 < target_quantile < region_quantile <= 1"));
-  }
-  if (options.objective &&
-      (*options.objective < 0 || static_cast<size_t>(*options.objective) >= objectives)) {
-    return absl::InvalidArgumentError(absl::StrCat("objective ", *options.objective,
-                                                   " is none of the study's ", objectives,
-                                                   " (they count from 0)"));
   }
   return absl::OkStatus();
 }
@@ -149,40 +143,56 @@ double ImportanceOf(const std::string& name, const TrialSet& region,
   return sum;
 }
 
-Importances Normalized(Importances out) {
+}  // namespace
+
+Importances Normalized(Importances importances) {
+  auto& params = importances.params;
   double sum = 0;
-  for (const auto& [name, value] : out.params) sum += value;
-  const auto count = static_cast<double>(out.params.size());
-  for (auto& [name, value] : out.params) value = sum == 0 ? 1 / count : value / sum;
-  std::stable_sort(out.params.begin(), out.params.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  return out;
+  for (const auto& [name, value] : params) sum += value;
+  const auto count = static_cast<double>(params.size());
+  for (auto& [name, value] : params) value = sum == 0 ? 1 / count : value / sum;
+  std::sort(params.begin(), params.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
+  return importances;
 }
 
-}  // namespace
+absl::StatusOr<TrialSet> TrialsToExplain(const std::vector<v1::Trial>& trials,
+                                         const std::vector<v1::Direction>& directions,
+                                         std::optional<int> objective) {
+  const size_t objectives = std::max<size_t>(1, directions.size());
+  if (objective && (*objective < 0 || static_cast<size_t>(*objective) >= objectives)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "objective ", *objective, " is none of the study's ", objectives, " (they count from 0)"));
+  }
+  TrialSet complete;
+  for (const v1::Trial& trial : trials) {
+    if (trial.state() != v1::TRIAL_STATE_COMPLETE) continue;
+    if (static_cast<size_t>(trial.values_size()) != objectives) continue;
+    const bool finite = objective ? std::isfinite(trial.values(*objective))
+                                  : std::all_of(trial.values().begin(), trial.values().end(),
+                                                [](double value) { return std::isfinite(value); });
+    if (finite) complete.push_back(&trial);
+  }
+  if (complete.size() < 2) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "importances need two COMPLETE trials with finite values; there are ", complete.size()));
+  }
+  return complete;
+}
 
 absl::StatusOr<Importances> ParamImportances(const std::vector<v1::Trial>& trials,
                                              const std::vector<v1::Direction>& directions,
                                              const ImportanceOptions& options) {
   const size_t objectives = std::max<size_t>(1, directions.size());
-  if (absl::Status valid = CheckOptions(options, objectives); !valid.ok()) return valid;
-  const auto usable = [&](const v1::Trial& trial) {
-    if (trial.state() != v1::TRIAL_STATE_COMPLETE) return false;
-    if (static_cast<size_t>(trial.values_size()) != objectives) return false;
-    if (options.objective) return std::isfinite(trial.values(*options.objective));
-    return std::all_of(trial.values().begin(), trial.values().end(),
-                       [](double value) { return std::isfinite(value); });
-  };
-  TrialSet complete;
+  if (absl::Status valid = CheckQuantiles(options); !valid.ok()) return valid;
+  const auto explained = TrialsToExplain(trials, directions, options.objective);
+  if (!explained.ok()) return explained.status();
+  const TrialSet& complete = *explained;
   absl::btree_set<std::string> names;
   for (const v1::Trial& trial : trials) {
     if (trial.state() != v1::TRIAL_STATE_COMPLETE) continue;
     for (const v1::Param& param : trial.params()) names.insert(param.name());
-    if (usable(trial)) complete.push_back(&trial);
-  }
-  if (complete.size() < 2) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "importances need two COMPLETE trials with finite values; there are ", complete.size()));
   }
   const int objective = options.objective.value_or(0);
   const auto share = [&](double quantile) {

@@ -72,14 +72,13 @@ Study StudyOf(const json& row) {
     out.directions.push_back(maximize ? v1::DIRECTION_MAXIMIZE : v1::DIRECTION_MINIMIZE);
   }
   if (!row["objective"].is_null()) out.options.objective = row["objective"].get<int>();
-  out.options.target_quantile = row["target"];
-  out.options.region_quantile = row["region"];
+  out.options.target_quantile = row.value("target", 0.1);
+  out.options.region_quantile = row.value("region", 1.0);
   return out;
 }
 
-std::vector<json> Rows() {
-  std::ifstream in(std::string(std::getenv("VLM_SOURCE_DIR")) +
-                   "/tests/search/golden_importance.jsonl");
+std::vector<json> Rows(const std::string& file = "golden_importance.jsonl") {
+  std::ifstream in(std::string(std::getenv("VLM_SOURCE_DIR")) + "/tests/search/" + file);
   std::vector<json> rows;
   std::string line;
   while (std::getline(in, line)) rows.push_back(json::parse(line));
@@ -102,6 +101,81 @@ TEST(ImportanceTest, EqualsOptuna) {
       last = value;
     }
   }
+}
+
+// Two seeds of Optuna differ as much: trees grow at random (make_golden_fanova.py).
+TEST(FanovaTest, IsNearOptunasMeanAndInItsOrder) {
+  const std::vector<json> rows = Rows("golden_fanova.jsonl");
+  ASSERT_EQ(rows.size(), 6u);
+  for (const json& row : rows) {
+    SCOPED_TRACE(row["name"].get<std::string>());
+    const Study study = StudyOf(row);
+    const auto found = FanovaImportances(study.trials, study.directions, study.options.objective);
+    ASSERT_TRUE(found.ok()) << found.status();
+    const json& mean = row["importances"];
+    const json& spread = row["spread"];
+    ASSERT_EQ(found->params.size(), mean.size());
+    double sum = 0;
+    for (const auto& [name, value] : found->params) {
+      EXPECT_NEAR(value, mean.at(name).get<double>(), 4 * spread.at(name).get<double>() + 0.002)
+          << name;
+      sum += value;
+    }
+    EXPECT_NEAR(sum, 1, 1e-12);
+    for (size_t i = 1; i < found->params.size(); ++i) {
+      const std::string& before = found->params[i - 1].first;
+      const std::string& after = found->params[i].first;
+      const double noise = spread.at(before).get<double>() + spread.at(after).get<double>();
+      EXPECT_GE(mean.at(before).get<double>(), mean.at(after).get<double>() - 4 * noise - 0.002)
+          << before << " before " << after;
+    }
+  }
+}
+
+TEST(FanovaTest, ADependenceOnOneParameterAloneIsAllThereIs) {
+  std::vector<v1::Trial> trials;
+  for (int i = 0; i < 200; ++i) {
+    v1::Trial& trial = trials.emplace_back();
+    trial.set_state(v1::TRIAL_STATE_COMPLETE);
+    for (const int choices : {3, 40}) {
+      v1::Param& param = *trial.add_params();
+      param.set_name(choices == 3 ? "counts" : "many");
+      auto* range = param.mutable_distribution()->mutable_categorical_distribution();
+      for (int c = 0; c < choices; ++c) range->add_choices()->set_int_value(c);
+      param.mutable_value()->set_int_value((i * 7919 / 5) % choices);
+    }
+    trial.add_values(trial.params(0).value().int_value() == 1 ? 5 : 2);
+  }
+  const auto found = FanovaImportances(trials, {v1::DIRECTION_MAXIMIZE}, std::nullopt);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->params[0].first, "counts");
+  EXPECT_NEAR(found->params[0].second, 1, 1e-9);
+}
+
+TEST(FanovaTest, WhatItCannotExplainIsRefused) {
+  const std::vector<json> rows = Rows("golden_fanova.jsonl");
+  Study two = StudyOf(rows[3]);
+  EXPECT_EQ(FanovaImportances(two.trials, two.directions, std::nullopt).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(FanovaImportances(two.trials, two.directions, 2).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  for (v1::Trial& trial : two.trials) {
+    if (trial.values_size() > 0) trial.set_values(0, 7);
+  }
+  const auto equal = FanovaImportances(two.trials, two.directions, 0).status();
+  EXPECT_EQ(equal.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(equal.message()), HasSubstr("the same value"));
+  two.trials.resize(1);
+  EXPECT_EQ(FanovaImportances(two.trials, two.directions, 0).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(FanovaTest, TrialsWithoutACommonParameterLeaveNothing) {
+  Study study = StudyOf(Rows("golden_fanova.jsonl").front());
+  for (size_t i = 0; i < study.trials.size(); i += 2) study.trials[i].clear_params();
+  const auto found = FanovaImportances(study.trials, study.directions, std::nullopt);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_TRUE(found->params.empty());
 }
 
 TEST(ImportanceTest, QuantilesAndObjectivesOutOfRangeAreRefused) {

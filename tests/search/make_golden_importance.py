@@ -39,6 +39,11 @@ def emit(name, study, objective=None, target=0.1, region=1.0):
         sign = 1 if study.directions[objective] == optuna.study.StudyDirection.MINIMIZE else -1
         function = lambda t: sign * t.values[objective]  # noqa: E731
     found = optuna.importance.get_param_importances(study, evaluator=evaluator, target=function)
+    write(name, study, {"objective": objective, "target": target, "region": region,
+                        "importances": found})
+
+
+def write(name, study, more):
     trials = []
     ranges = []
 
@@ -54,8 +59,7 @@ def emit(name, study, objective=None, target=0.1, region=1.0):
         trials.append({"state": t.state.name, "values": [number(v) for v in t.values or []],
                        "params": params})
     json.dump({"name": name, "maximize": [d.name == "MAXIMIZE" for d in study.directions],
-               "objective": objective, "target": target, "region": region, "ranges": ranges,
-               "trials": trials, "importances": found}, sys.stdout, separators=(",", ":"))
+               "ranges": ranges, "trials": trials, **more}, sys.stdout, separators=(",", ":"))
     print()
 
 
@@ -102,21 +106,26 @@ def sampled(directions, n, seed):
     return study
 
 
-for n in (3, 12, 90):
-    emit(f"minimize-{n}", sampled(["minimize"], n, n))
-emit("maximize", sampled(["maximize"], 80, 5))
-emit("wide-target", sampled(["minimize"], 80, 6), target=0.3)
-emit("half-region", sampled(["minimize"], 80, 7), target=0.2, region=0.5)
-equal = optuna.create_study()
-for x in range(10):
-    equal.add_trial(optuna.trial.create_trial(
-        params={"x": x, "y": 1.0}, value=1.0,
-        distributions={"x": D.IntDistribution(0, 9), "y": D.FloatDistribution(0, 2)}))
-emit("all-equal", equal)
-two = sampled(["minimize", "maximize"], 80, 8)
-emit("first-of-two", two, objective=0)
-emit("second-of-two", two, objective=1)
-for n in (20, 80, 130):
-    emit(f"front-of-two-{n}", sampled(["minimize", "maximize"], n, n))
-emit("front-of-two-region", two, target=0.1, region=0.6)
-emit("front-of-three", sampled(["minimize", "maximize", "minimize"], 80, 9))
+def main():
+    for n in (3, 12, 90):
+        emit(f"minimize-{n}", sampled(["minimize"], n, n))
+    emit("maximize", sampled(["maximize"], 80, 5))
+    emit("wide-target", sampled(["minimize"], 80, 6), target=0.3)
+    emit("half-region", sampled(["minimize"], 80, 7), target=0.2, region=0.5)
+    equal = optuna.create_study()
+    for x in range(10):
+        equal.add_trial(optuna.trial.create_trial(
+            params={"x": x, "y": 1.0}, value=1.0,
+            distributions={"x": D.IntDistribution(0, 9), "y": D.FloatDistribution(0, 2)}))
+    emit("all-equal", equal)
+    two = sampled(["minimize", "maximize"], 80, 8)
+    emit("first-of-two", two, objective=0)
+    emit("second-of-two", two, objective=1)
+    for n in (20, 80, 130):
+        emit(f"front-of-two-{n}", sampled(["minimize", "maximize"], n, n))
+    emit("front-of-two-region", two, target=0.1, region=0.6)
+    emit("front-of-three", sampled(["minimize", "maximize", "minimize"], 80, 9))
+
+
+if __name__ == "__main__":
+    main()

@@ -197,6 +197,9 @@ Records TrialRecords(const std::string& study, const std::vector<v1::Trial>& tri
            absl::StrAppend(out, HumanNumber(v));
          });
        }},
+      {{"infeasible", "INFEASIBLE", Show::kDataOnly},
+       [](const T& t) { return t.infeasible(); },
+       {}},
       {{"last_step", "STEP"},
        [](const T& t) { return t.last_step() < 0 ? Json(nullptr) : Json(t.last_step()); },
        [](const T& t) { return t.last_step() < 0 ? "-" : StepText(t); }},

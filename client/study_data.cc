@@ -91,12 +91,16 @@ absl::StatusOr<StudyData> ReadStudy(Session& session, const std::string& name) {
 insight::TrialMark MarkOf(const v1::Study& study, const v1::Trial& trial) {
   if (trial.state() == v1::TRIAL_STATE_PRUNED) return insight::TrialMark::kPruned;
   if (trial.state() == v1::TRIAL_STATE_FAIL) return insight::TrialMark::kFailed;
+  if (trial.state() == v1::TRIAL_STATE_COMPLETE && trial.infeasible()) {
+    return insight::TrialMark::kInfeasible;
+  }
   const bool best = study.has_best_value() && study.best_trial_number() == trial.number() &&
                     trial.state() == v1::TRIAL_STATE_COMPLETE;
   return best ? insight::TrialMark::kBest : insight::TrialMark::kNormal;
 }
 
 std::string ObjectiveName(const v1::Study& study, int objective) {
+  if (objective < study.metrics_size()) return study.metrics(objective);
   if (study.directions_size() > 1) return absl::StrCat("objective ", objective);
   return study.metric().empty() ? "value" : study.metric();
 }

@@ -16,6 +16,7 @@ struct StudyPlotArgs {
   std::string out;
   std::vector<std::string> params;
   std::vector<int> objectives;
+  std::string evaluator;
   int width = 960;
   int height = 540;
   bool log_values = false;
@@ -71,6 +72,9 @@ absl::StatusOr<v1::GetImportanceResponse> ReadImportance(Session& session,
   v1::GetImportanceRequest request;
   request.set_study(args.study);
   if (!args.objectives.empty()) request.set_objective(args.objectives[0]);
+  if (args.evaluator == "fanova") {
+    request.set_evaluator(v1::GetImportanceRequest::EVALUATOR_FANOVA);
+  }
   return session.Call(&ControlStub::GetImportance, request);
 }
 
@@ -139,7 +143,7 @@ Result Pareto(Session& session, const StudyPlotArgs& args) {
   request.set_study(p.data.study.name());
   std::vector<int64_t> front;
   const bool any = std::any_of(p.data.trials.begin(), p.data.trials.end(), [](const auto& trial) {
-    return trial.state() == v1::TRIAL_STATE_COMPLETE;
+    return trial.state() == v1::TRIAL_STATE_COMPLETE && !trial.infeasible();
   });
   if (any) {
     ASSIGN_OR_RETURN(const auto best, session.Call(&ControlStub::BestTrials, request));
@@ -223,6 +227,10 @@ void AddStudyPlots(Cli& cli, CLI::App* group) {
                              "vlmctl plot importance demo --out importance.svg", Importance, &args);
   AddFlags(command, args);
   AddObjective(command, args, 1);
+  command
+      ->add_option("--evaluator", args->evaluator,
+                   "ped-anova: for reaching the best trials; fanova: for the value [ped-anova]")
+      ->check(CLI::IsMember({"ped-anova", "fanova"}));
   command = cli.Add<StudyPlotArgs>(group, "pareto", "Two objectives and their Pareto front",
                                    "vlmctl plot pareto demo --out pareto.svg", Pareto, &args);
   AddFlags(command, args);

@@ -16,7 +16,11 @@
 namespace vlm::client {
 namespace {
 
-using Values = std::map<std::string, std::string>;
+struct Text {
+  std::string text;
+  bool quoted = false;  // In a file: it is text, whatever it looks like.
+};
+using Values = std::map<std::string, Text>;
 
 struct EnqueueArgs {
   std::string study;
@@ -31,7 +35,7 @@ absl::StatusOr<Values> FromWords(const std::vector<std::string>& words) {
     if (equals == 0 || equals == std::string::npos) {
       return absl::InvalidArgumentError(absl::StrCat("\"", word, "\" is not KEY=VALUE"));
     }
-    if (!values.emplace(word.substr(0, equals), word.substr(equals + 1)).second) {
+    if (!values.emplace(word.substr(0, equals), Text{word.substr(equals + 1)}).second) {
       return absl::InvalidArgumentError(
           absl::StrCat("\"", word.substr(0, equals), "\" is given twice"));
     }
@@ -56,7 +60,8 @@ absl::StatusOr<std::vector<Values>> FromFile(const std::string& path) {
       Values& values = out.emplace_back();
       for (const auto& item : node) {
         values[item.first.as<std::string>()] =
-            item.second.IsNull() ? "null" : item.second.as<std::string>();
+            item.second.IsNull() ? Text{"null"}
+                                 : Text{item.second.as<std::string>(), item.second.Tag() == "!"};
       }
     };
     if (whole.IsMap()) {
@@ -74,13 +79,39 @@ absl::StatusOr<std::vector<Values>> FromFile(const std::string& path) {
   }
 }
 
+// What a value looks like without a range to say what it is.
+v1::ParamValue FreeValue(const Text& given) {
+  v1::ParamValue value;
+  int64_t whole = 0;
+  double number = 0;
+  if (given.quoted) {
+    value.set_string_value(given.text);
+  } else if (given.text == "null") {
+    value.set_null_value(true);
+  } else if (given.text == "true" || given.text == "false") {
+    value.set_bool_value(given.text == "true");
+  } else if (absl::SimpleAtoi(given.text, &whole)) {
+    value.set_int_value(whole);
+  } else if (absl::SimpleAtod(given.text, &number) && std::isfinite(number)) {
+    value.set_float_value(number);
+  } else {
+    value.set_string_value(given.text);
+  }
+  return value;
+}
+
 absl::StatusOr<v1::EnqueueTrialRequest> MakeRequest(const v1::StudySpec& spec,
                                                     const std::string& study,
                                                     const Values& values) {
   v1::EnqueueTrialRequest request;
   request.set_request_id(NewUuid());
   request.set_study(study);
-  for (const auto& [name, text] : values) {
+  for (const auto& [name, given] : values) {
+    const std::string& text = given.text;
+    if (!spec.has_train()) {  // Made by another program, whose loop knows the ranges.
+      (*request.mutable_params())[name] = FreeValue(given);
+      continue;
+    }
     const v1::SearchParam* found = nullptr;
     for (const v1::SearchParam& param : spec.search_space()) {
       if (param.name() == name) found = &param;

@@ -92,7 +92,7 @@ void DrawMarks(Canvas* canvas, const Area& area, const StudyPlot& study, size_t 
     if (IsComplete(trial)) {
       canvas->Set(kPaper);
       DrawShape(canvas, Shape::kDot, px, py, size + 1.2);
-      canvas->Set(kInk);
+      canvas->Set(trial.mark == TrialMark::kInfeasible ? kMuted : kInk);
       DrawShape(canvas, Shape::kDot, px, py, size);
     } else {
       const bool pruned = trial.mark == TrialMark::kPruned;

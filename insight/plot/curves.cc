@@ -29,6 +29,8 @@ LineStyle StyleOf(TrialMark mark, Color color) {
       return {color, 0.75, 1.4, LineStyle::kDashed};
     case TrialMark::kFailed:
       return {color, 0.75, 1.4, LineStyle::kDotted};
+    case TrialMark::kInfeasible:
+      return {kMuted, 0.75, 1.4, LineStyle::kSolid};
     case TrialMark::kNormal:
       break;
   }
@@ -124,10 +126,11 @@ std::vector<LegendEntry> MakeLegend(const std::vector<Drawn>& all) {
   std::vector<LegendEntry> entries;
   for (const Drawn& d : all) {
     if (d.curve->label.empty()) continue;
-    const char* how = d.curve->mark == TrialMark::kBest     ? " (best)"
-                      : d.curve->mark == TrialMark::kPruned ? " (pruned)"
-                      : d.curve->mark == TrialMark::kFailed ? " (failed)"
-                                                            : "";
+    const char* how = d.curve->mark == TrialMark::kBest         ? " (best)"
+                      : d.curve->mark == TrialMark::kPruned     ? " (pruned)"
+                      : d.curve->mark == TrialMark::kFailed     ? " (failed)"
+                      : d.curve->mark == TrialMark::kInfeasible ? " (infeasible)"
+                                                                : "";
     entries.push_back({d.curve->label + how, d.line, d.end});
   }
   return entries;

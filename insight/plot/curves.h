@@ -13,10 +13,11 @@ namespace vlm::insight {
 
 // How a trial ended, as far as a plot shows it.
 enum class TrialMark {
-  kNormal,  // Running or complete.
-  kBest,    // Drawn last and thicker.
-  kPruned,  // Dashed and pale; a square where it was stopped.
-  kFailed,  // Dotted and pale; a cross at its last finite point.
+  kNormal,      // Running or complete.
+  kBest,        // Drawn last and thicker.
+  kPruned,      // Dashed and pale; a square where it was stopped.
+  kFailed,      // Dotted and pale; a cross at its last finite point.
+  kInfeasible,  // Complete, but it violates a constraint: grey.
 };
 
 struct Curve {

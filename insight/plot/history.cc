@@ -13,6 +13,7 @@
 namespace vlm::insight {
 namespace {
 
+// And feasible, so that it may be the best.
 bool Complete(const HistoryTrial& t) {
   return t.mark == TrialMark::kNormal || t.mark == TrialMark::kBest;
 }
@@ -25,6 +26,7 @@ struct Look {
 Look LookOf(const HistoryTrial& t) {
   if (t.mark == TrialMark::kPruned) return {Shape::kSquare, kPrunedColor};
   if (t.mark == TrialMark::kFailed) return {Shape::kCross, kFailedColor};
+  if (t.mark == TrialMark::kInfeasible) return {Shape::kDot, kMuted};
   return {Shape::kDot, kBestColor};
 }
 
@@ -110,6 +112,9 @@ std::vector<LegendEntry> MakeLegend(const std::vector<HistoryTrial>& trials,
   if (any(Complete)) {
     entries.push_back({"complete", {kBestColor, 1, 0}, Shape::kDot});
     entries.push_back({"best so far", best_line, Shape::kNone});
+  }
+  if (any([](const HistoryTrial& t) { return t.mark == TrialMark::kInfeasible; })) {
+    entries.push_back({"infeasible", {kMuted, 1, 0}, Shape::kDot});
   }
   if (any([](const HistoryTrial& t) { return t.mark == TrialMark::kPruned; })) {
     entries.push_back({"pruned", {kPrunedColor, 1, 0}, Shape::kSquare});

@@ -92,7 +92,8 @@ absl::Status PlotParallel(const StudyPlot& study, size_t objective, const std::s
   // Worst first, so that the best lie on top; what has no value lowest of all.
   const auto rank = [&](const PlotTrial* trial) {
     const double value = ValueOf(*trial, objective);
-    if (!IsComplete(*trial) || !axes.axes[0].Shows(value)) return -1.0;
+    const bool counts = IsComplete(*trial) && trial->mark != TrialMark::kInfeasible;
+    if (!counts || !axes.axes[0].Shows(value)) return -1.0;
     const double share = axes.axes[0].scale.Map(value);
     return maximize ? share : 1 - share;
   };
@@ -103,6 +104,7 @@ absl::Status PlotParallel(const StudyPlot& study, size_t objective, const std::s
     LineStyle style{HeatColor(1 - rank(trial)), alpha, 1.4};
     if (trial->mark == TrialMark::kPruned) style = {kPrunedColor, 0.5, 1.1, LineStyle::kDashed};
     if (trial->mark == TrialMark::kFailed) style = {kFailedColor, 0.5, 1.1, LineStyle::kDotted};
+    if (trial->mark == TrialMark::kInfeasible) style = {kMuted, 0.5, 1.1, LineStyle::kDotted};
     if (trial == order.back() && rank(trial) >= 0) style = {HeatColor(0), 1, 2.6};
     SetLine(canvas.get(), style);
     DrawTrial(canvas.get(), axes, *trial, ValueOf(*trial, objective));
@@ -113,11 +115,16 @@ absl::Status PlotParallel(const StudyPlot& study, size_t objective, const std::s
               axes.axes[0], maximize, axes.names[0]);
   std::vector<LegendEntry> legend;
   for (const PlotTrial& trial : study.trials) {
-    const bool pruned = trial.mark == TrialMark::kPruned;
-    if (!pruned && trial.mark != TrialMark::kFailed) continue;
-    const LegendEntry entry{pruned ? "pruned" : "failed",
-                            pruned ? LineStyle{kPrunedColor, 1, 1.5, LineStyle::kDashed}
-                                   : LineStyle{kFailedColor, 1, 1.5, LineStyle::kDotted}};
+    LegendEntry entry;
+    if (trial.mark == TrialMark::kPruned) {
+      entry = {"pruned", {kPrunedColor, 1, 1.5, LineStyle::kDashed}};
+    } else if (trial.mark == TrialMark::kFailed) {
+      entry = {"failed", {kFailedColor, 1, 1.5, LineStyle::kDotted}};
+    } else if (trial.mark == TrialMark::kInfeasible) {
+      entry = {"infeasible", {kMuted, 1, 1.5, LineStyle::kDotted}};
+    } else {
+      continue;
+    }
     if (std::none_of(legend.begin(), legend.end(),
                      [&](const LegendEntry& known) { return known.label == entry.label; })) {
       legend.push_back(entry);

@@ -30,7 +30,7 @@ double ValueOf(const PlotTrial& trial, size_t objective) {
 }
 
 bool IsComplete(const PlotTrial& trial) {
-  return trial.mark == TrialMark::kNormal || trial.mark == TrialMark::kBest;
+  return trial.mark != TrialMark::kPruned && trial.mark != TrialMark::kFailed;
 }
 
 std::vector<double> ParamColumn(const StudyPlot& study, size_t index) {

@@ -50,9 +50,13 @@ absl::Status PlotPareto(const StudyPlot& study, size_t x, size_t y,
                                          std::clamp(study.height / 70, 3, 10));
   const LineStyle edge{kBestLineColor, 1, 1.8, LineStyle::kSolid};
   const bool planar = study.objectives.size() == 2;
-  const std::vector<LegendEntry> legend = {
+  std::vector<LegendEntry> legend = {
       {"Pareto front", planar ? edge : LineStyle{kInk, 1, 0}, Shape::kDot},
       {"dominated", {kMuted, 1, 0}, Shape::kDot}};
+  const auto infeasible = [](const PlotTrial& t) { return t.mark == TrialMark::kInfeasible; };
+  if (std::any_of(study.trials.begin(), study.trials.end(), infeasible)) {
+    legend.push_back({"infeasible", {kMuted, 1, 0}, Shape::kCross});
+  }
   const double legend_width = LegendWidth(canvas.get(), legend, study.width);
   const Labels labels{study.title, AxisName(study, x), AxisName(study, y)};
   const Area area =
@@ -71,7 +75,7 @@ absl::Status PlotPareto(const StudyPlot& study, size_t x, size_t y,
       continue;
     }
     canvas->Set(kMuted, 0.55);
-    DrawShape(canvas.get(), Shape::kDot, at.x, at.y, size);
+    DrawShape(canvas.get(), infeasible(trial) ? Shape::kCross : Shape::kDot, at.x, at.y, size);
   }
   // With more objectives the front is no line in the plane of two.
   if (planar && !points.empty()) DrawEdge(canvas.get(), points, study.maximize.at(x));

@@ -71,6 +71,8 @@ void DrawTrials(Canvas* canvas, const Panel& panel, const StudyPlot& study, size
     } else if (trial.mark == TrialMark::kFailed) {
       shape = Shape::kCross;
       color = kFailedColor;
+    } else if (trial.mark == TrialMark::kInfeasible) {
+      color = kMuted;
     }
     canvas->Set(color, 0.85);
     DrawShape(canvas, shape, x, y, size);
@@ -88,6 +90,7 @@ std::vector<LegendEntry> Legend(const StudyPlot& study) {
   };
   const LineStyle none{kInk, 1, 0};
   if (any(TrialMark::kBest)) legend.push_back({"best", none, Shape::kRing});
+  if (any(TrialMark::kInfeasible)) legend.push_back({"infeasible", {kMuted, 1, 0}, Shape::kDot});
   if (any(TrialMark::kPruned)) legend.push_back({"pruned", {kPrunedColor, 1, 0}, Shape::kSquare});
   if (any(TrialMark::kFailed)) legend.push_back({"failed", {kFailedColor, 1, 0}, Shape::kCross});
   return legend;

@@ -24,7 +24,7 @@ struct PlotTrial {
   int64_t number = 0;
   std::vector<double> params;           // Parallel to StudyPlot::params; NaN: this trial has none.
   std::vector<double> values;           // One an objective; empty or NaN: none.
-  TrialMark mark = TrialMark::kNormal;  // kNormal and kBest are COMPLETE.
+  TrialMark mark = TrialMark::kNormal;  // All but kPruned and kFailed are COMPLETE.
 };
 
 struct StudyPlot {
@@ -50,7 +50,8 @@ absl::Status PlotSlice(const StudyPlot& study, size_t objective, const std::stri
 absl::Status PlotContour(const StudyPlot& study, size_t objective, size_t x, size_t y,
                          const std::string& path);
 
-// COMPLETE trials over two objectives; those in `front` (trial numbers) are the Pareto front.
+// COMPLETE trials over two objectives; those in `front` (trial numbers) are the Pareto front,
+// infeasible ones are crosses.
 absl::Status PlotPareto(const StudyPlot& study, size_t x, size_t y,
                         const std::vector<int64_t>& front, const std::string& path);
 

@@ -169,6 +169,7 @@ Core::Result Core::RestoreStudy(const RestoreCall& call) {
   study.study = call.whole.study();
   study.study.set_name(name);
   study.study.clear_counts();
+  study.study.clear_best_value();
   study.study.clear_delete_time();
   study.spec = call.whole.spec();
   study.sampler_state = call.whole.sampler_state();

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/core/core.h"
+#include "server/core/optuna_view.h"
 
 namespace vlm::core {
 
@@ -81,6 +82,7 @@ std::string Core::NameOf(const StudyRecord& study, const TrialRecord& trial) {
 v1::Study Core::View(const StudyRecord& study) const {
   v1::Study view = study.study;
   *view.mutable_counts() = study.counts;
+  AddMetricNames(study, &view);
   if (study.first_attempt != absl::InfinitePast()) {
     absl::Time end = now_.wall;
     if (view.has_end_time()) end = FromProto(view.end_time());
@@ -91,6 +93,9 @@ v1::Study Core::View(const StudyRecord& study) const {
 
 v1::Trial Core::View(const TrialRecord& trial, bool whole) const {
   v1::Trial view = trial.trial;
+  const StudyRecord& study = state_.studies.at(view.study_id());
+  const auto number = static_cast<size_t>(view.number());
+  view.set_infeasible(number < study.views.size() && !study.views[number].feasible());
   if (!whole) {
     view.clear_intermediate_values();
     return view;

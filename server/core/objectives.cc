@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/core/core.h"
 
 namespace vlm::core {
@@ -112,6 +113,38 @@ void Core::StoreConstraints(const StudyRecord& study, TrialRecord& trial) {
   if (!list.empty() && list.size() == static_cast<size_t>(study.spec.constraints_size())) {
     StoreAttribute(trial, "constraints", search::JsonNumbers(list));
   }
+}
+
+// Of an asked trial, by the program that trained it.
+absl::Status Core::CheckConstraints(const StudyRecord& study, const v1::TellRequest& request) {
+  const auto& told = request.constraints();
+  for (int i = 0; i < told.size(); ++i) {
+    if (std::isfinite(told[i])) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "constraint ", i, " is ", told[i],
+        "; tell by how much it is violated as a finite number, 0 or less if it holds"));
+  }
+  const auto& wanted = study.spec.constraints();
+  const bool may_lack = told.empty() && request.state() != v1::TRIAL_STATE_COMPLETE;
+  if (wanted.empty() || may_lack || told.size() == wanted.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the study has ", wanted.size(), " constraints (",
+                   absl::StrJoin(wanted, ", ",
+                                 [](std::string* out, const v1::MetricConstraint& constraint) {
+                                   out->append(constraint.name());
+                                 }),
+                   "), the call ", told.size(), " values for them"));
+}
+
+// REQUIRES: CheckConstraints.
+void Core::StoreConstraints(const StudyRecord& study, TrialRecord& trial,
+                            const google::protobuf::RepeatedField<double>& told) {
+  if (told.empty()) return;
+  for (int i = 0; i < study.spec.constraints_size(); ++i) {
+    StoreAttribute(trial, absl::StrCat("constraints:", study.spec.constraints(i).name()),
+                   search::JsonNumber(told[i]));
+  }
+  StoreAttribute(trial, "constraints", search::JsonNumbers({told.begin(), told.end()}));
 }
 
 }  // namespace vlm::core

@@ -116,6 +116,24 @@ absl::Status CheckLength(absl::string_view what, absl::string_view text) {
                                                  text.substr(0, 40), "...\""));
 }
 
+void AddMetricNames(const StudyRecord& study, v1::Study* view) {
+  const int objectives = std::max(1, view->directions_size());
+  if (objectives == 1 ? !view->metric().empty() : !view->metrics().empty()) return;
+  const auto stored = study.system_attributes.find(kMetricNames);
+  if (stored == study.system_attributes.end()) return;
+  const auto texts = JsonElements(stored->second);
+  if (!texts.ok() || static_cast<int>(texts->size()) != objectives) return;
+  std::vector<std::string> names;
+  for (const absl::string_view text : *texts) {
+    auto name =
+        text.empty() || text[0] != '"' ? absl::NotFoundError("no string") : UnquoteJson(text);
+    if (!name.ok()) return;
+    names.push_back(*std::move(name));
+  }
+  view->set_metric(names[0]);
+  if (objectives > 1) view->mutable_metrics()->Assign(names.begin(), names.end());
+}
+
 optuna::Study ToOptuna(const StudyRecord& study) {
   optuna::Study out;
   out.set_study_id(study.study.study_id());

@@ -31,4 +31,9 @@ optuna::Trial ToOptuna(const TrialRecord& trial, absl::TimeZone zone);
 // what Optuna could not read back, or only in another meaning.
 absl::StatusOr<v1::Trial> FromOptuna(const optuna::Trial& trial, absl::TimeZone zone);
 
+// Optuna keeps what the values of a study are in this system attribute, a list of strings.
+inline constexpr char kMetricNames[] = "study:metric_names";
+// Where `view`, of that study, does not say what its values are.
+void AddMetricNames(const StudyRecord& study, v1::Study* view);
+
 }  // namespace vlm::core

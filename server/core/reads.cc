@@ -120,12 +120,19 @@ Core::Result Core::BestTrials(const v1::BestTrialsRequest& request) {
   if (!found.ok()) return found.status();
   StudyRecord& study = **found;
   std::vector<const search::TrialView*> complete;
+  bool any_infeasible = false;
   for (const search::TrialView& trial : study.views) {
     // Optuna's clients may complete a trial with any number of values.
     if (trial.state() == v1::TRIAL_STATE_COMPLETE &&
         trial.values().size() == static_cast<size_t>(std::max(1, study.study.directions_size()))) {
-      complete.push_back(&trial);
+      if (trial.feasible()) complete.push_back(&trial);
+      any_infeasible |= !trial.feasible();
     }
+  }
+  if (complete.empty() && any_infeasible) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("study \"", study.study.name(),
+                     "\" has no feasible trial yet: each COMPLETE one violates a constraint"));
   }
   if (complete.empty()) {
     return absl::FailedPreconditionError(

@@ -20,6 +20,7 @@ void Core::RestoreStudies(Snapshot& snapshot) {
     StudyRecord& study = state_.studies[row.study.study_id()];
     study.study = std::move(row.study);
     study.study.clear_counts();
+    study.study.clear_best_value();  // Its trials say what it is.
     study.spec = std::move(row.spec);
     study.sampler_state = std::move(row.sampler_state);
     study.user_attributes = std::move(row.user_attributes);

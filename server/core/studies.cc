@@ -9,13 +9,13 @@
 #include "server/core/core.h"
 #include "server/core/json_text.h"
 #include "server/core/optuna_json.h"
+#include "server/core/optuna_view.h"
 
 namespace vlm::core {
 namespace {
 
 constexpr size_t kMaxNameLength = 512;
 constexpr int64_t kMostTrials = 10'000'000;
-constexpr char kMetricNames[] = "study:metric_names";
 
 }  // namespace
 

@@ -3,10 +3,36 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "common/status.h"
 #include "server/core/core.h"
+#include "server/core/json_text.h"
 #include "server/core/optuna_json.h"
+#include "server/core/optuna_view.h"
 
 namespace vlm::core {
+// For a study of another program: its own loop takes the values, whatever they are.
+absl::StatusOr<v1::Trial> Core::FreeTrial(
+    const google::protobuf::Map<std::string, v1::ParamValue>& given) {
+  v1::Trial trial;
+  for (const auto& [name, value] :
+       std::map<std::string, v1::ParamValue>(given.begin(), given.end())) {
+    RETURN_IF_ERROR(CheckLength("parameter", name));
+    if (value.kind_case() == v1::ParamValue::KIND_NOT_SET) {
+      return absl::InvalidArgumentError(absl::StrCat(name, ": has no value"));
+    }
+    RETURN_IF_ERROR(Annotate(CheckJson(ValueJson(value)), name));
+    v1::Param& param = *trial.add_params();
+    param.set_name(name);
+    *param.mutable_value() = value;
+  }
+  (*trial.mutable_system_attributes())[kFixedParams] = FixedParamsJson(trial);
+  trial.clear_params();
+  trial.set_state(v1::TRIAL_STATE_WAITING);
+  trial.set_last_step(-1);
+  trial.set_external(true);
+  return trial;
+}
+
 TrialRecord& Core::NewTrial(StudyRecord& study, v1::TrialState state,
                             std::vector<v1::Param> params) {
   v1::Trial trial;
@@ -81,16 +107,27 @@ void Core::UpdateBest(StudyRecord& study, const TrialRecord& trial) {
   UpdateBest(study, study.views[static_cast<size_t>(trial.trial.number())]);
 }
 
+// As in Optuna the best one violates no constraint, and of equal ones it is the first.
 void Core::UpdateBest(StudyRecord& study, const search::TrialView& trial) {
-  if (trial.state() != v1::TRIAL_STATE_COMPLETE || trial.values().size() != 1) return;
-  if (study.study.directions_size() > 1) return;
-  const double value = trial.values()[0];
-  const double sign =
-      study.study.directions_size() > 0 && study.study.directions(0) == v1::DIRECTION_MAXIMIZE ? -1
-                                                                                               : 1;
-  if (study.study.has_best_value() && sign * value >= sign * study.study.best_value()) return;
-  study.study.set_best_value(value);
-  study.study.set_best_trial_number(trial.number());
+  v1::Study& s = study.study;
+  if (s.directions_size() > 1) return;
+  const bool counts =
+      trial.state() == v1::TRIAL_STATE_COMPLETE && trial.values().size() == 1 && trial.feasible();
+  const double value = counts ? trial.values()[0] : NAN;
+  if (s.has_best_value() && s.best_trial_number() == trial.number() && value != s.best_value()) {
+    // Another program has changed the best one.
+    s.clear_best_value();
+    for (const search::TrialView& other : study.views) UpdateBest(study, other);
+    return;
+  }
+  if (!counts) return;
+  const bool maximize = s.directions_size() > 0 && s.directions(0) == v1::DIRECTION_MAXIMIZE;
+  const bool better = !s.has_best_value() ||
+                      (maximize ? value > s.best_value() : value < s.best_value()) ||
+                      (value == s.best_value() && trial.number() < s.best_trial_number());
+  if (!better) return;
+  s.set_best_value(value);
+  s.set_best_trial_number(trial.number());
 }
 
 // When the first k trials have all failed in the same way, more of them would too.
@@ -178,12 +215,17 @@ Core::Result Core::EnqueueTrial(const v1::EnqueueTrialRequest& request) {
     return absl::FailedPreconditionError(
         absl::StrCat("study \"", study.study.name(), "\" is ", ShortName(study.study.state())));
   }
-  auto params = FixedParamsOf(study.spec, request.params());
-  if (!params.ok()) return params.status();
-  TrialRecord& trial = NewTrial(study, v1::TRIAL_STATE_WAITING, *std::move(params));
-  Emit("trial.enqueued", absl::StrCat("trial ", NameOf(study, trial), " waits"), &study, &trial);
+  TrialRecord* trial = nullptr;
+  if (study.spec.has_train()) {
+    ASSIGN_OR_RETURN(auto params, FixedParamsOf(study.spec, request.params()));
+    trial = &NewTrial(study, v1::TRIAL_STATE_WAITING, std::move(params));
+  } else {
+    ASSIGN_OR_RETURN(v1::Trial free, FreeTrial(request.params()));
+    trial = &AddTrial(study, std::move(free));
+  }
+  Emit("trial.enqueued", absl::StrCat("trial ", NameOf(study, *trial), " waits"), &study, trial);
   auto response = std::make_shared<v1::EnqueueTrialResponse>();
-  *response->mutable_trial() = View(trial, false);
+  *response->mutable_trial() = View(*trial, false);
   return response;
 }
 
@@ -286,7 +328,12 @@ Core::Result Core::Tell(const v1::TellRequest& request) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the study has ", objectives, " objectives, the call ", values.size(), " values"));
   }
-  if (request.state() == v1::TRIAL_STATE_FAIL) values.clear();
+  RETURN_IF_ERROR(CheckConstraints(StudyOf(trial), request));
+  if (request.state() == v1::TRIAL_STATE_FAIL) {
+    values.clear();
+  } else {
+    StoreConstraints(StudyOf(trial), trial, request.constraints());
+  }
   EndTrial(trial, request.state(), std::move(values), "");
   auto response = std::make_shared<v1::TellResponse>();
   *response->mutable_trial() = View(trial, false);

@@ -45,6 +45,46 @@ TEST_F(OptunaTest, AnEnqueuedTrialIsRunByOurWorkersWithItsFixedValues) {
   EXPECT_DOUBLE_EQ(Trial("s/0").params(0).value().float_value(), 0.005);
 }
 
+TEST_F(OptunaTest, PeopleEnqueueInAStudyOfAClientWhatItsLoopIsToTry) {
+  optuna::CreateNewStudyRequest study;
+  study.set_study_name("theirs");
+  ASSERT_TRUE(Ask<optuna::CreateNewStudyReply>(study).ok());
+  v1::EnqueueTrialRequest request;
+  request.set_study("theirs");
+  (*request.mutable_params())["x"].set_float_value(2.5);
+  (*request.mutable_params())["kind"].set_string_value("a\"b");
+  (*request.mutable_params())["depth"].set_int_value(3);
+  (*request.mutable_params())["none"].set_null_value(true);
+  const auto added = Call<v1::EnqueueTrialResponse>(request);
+  ASSERT_TRUE(added.ok()) << added.status();
+  (*request.mutable_params())["x"].clear_kind();
+  EXPECT_EQ(Call<v1::EnqueueTrialResponse>(request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  request.clear_params();
+  (*request.mutable_params())[std::string(600, 'x')].set_int_value(1);
+  EXPECT_EQ(Call<v1::EnqueueTrialResponse>(request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  request.clear_params();
+  (*request.mutable_params())["x"].set_json_value("[1,");
+  EXPECT_EQ(Call<v1::EnqueueTrialResponse>(request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+
+  Restart();
+  const SessionId session = Attach("w", 1);
+  EXPECT_TRUE(TakeOffers(session).empty());
+  EXPECT_EQ(Study("theirs").counts().waiting(), 1);
+  const int64_t id = added->trial().trial_id();
+  optuna::GetTrialRequest get;
+  get.set_trial_id(id);
+  const optuna::Trial trial = Ask<optuna::GetTrialReply>(get)->trial();
+  EXPECT_EQ(trial.state(), optuna::WAITING);
+  EXPECT_EQ(trial.system_attributes().at("fixed_params"),
+            R"({"depth": 3, "kind": "a\"b", "none": null, "x": 2.5})");
+  EXPECT_TRUE(trial.params().empty());
+  EXPECT_TRUE(*Set(id, optuna::RUNNING));
+  EXPECT_TRUE(*Set(id, optuna::COMPLETE, {1}));
+}
+
 TEST_F(OptunaTest, FixedValuesOutsideTheSpaceAreRefused) {
   ASSERT_TRUE(Submit("s", Spec(3)).ok());
   EXPECT_EQ(Enqueue(R"({"learning_rate": 77})").status().code(),

@@ -165,6 +165,19 @@ TEST_F(PlotTest, HistoryShowsCompletePrunedAndFailed) {
   EXPECT_GT(CountNear(picture, 0xD55E00), 10) << "failed";
 }
 
+TEST_F(PlotTest, AnInfeasibleTrialIsGreyAndNotTheBestSoFar) {
+  const std::vector<HistoryTrial> trials{{0, 1, TrialMark::kInfeasible}, {1, 2}, {2, 3}};
+
+  ASSERT_TRUE(PlotHistory(trials, {}, Path("h.png")).ok());
+  ASSERT_TRUE(PlotHistory({{0, 1}, {1, 2}, {2, 3}}, {}, Path("feasible.png")).ok());
+
+  const int grey = CountNear(DecodePng(Path("h.png")), 0x737882);
+  EXPECT_GT(grey, CountNear(DecodePng(Path("feasible.png")), 0x737882) + 20);
+  // The line of the best begins at the second trial, so that it is shorter.
+  EXPECT_LT(CountNear(DecodePng(Path("h.png")), 0x009E73),
+            CountNear(DecodePng(Path("feasible.png")), 0x009E73));
+}
+
 TEST_F(PlotTest, HistoryOfNothingIsAFrame) {
   ASSERT_TRUE(PlotHistory({}, {}, Path("h.svg")).ok());
   ASSERT_TRUE(PlotHistory({{0, kNan, TrialMark::kFailed}}, {}, Path("h.png")).ok());

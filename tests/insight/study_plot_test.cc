@@ -115,6 +115,25 @@ TEST_F(StudyPlotTest, ParetoMarksTheFront) {
             CountNear(with, kFront));
 }
 
+TEST_F(StudyPlotTest, InfeasibleTrialsAreGreyInEveryPicture) {
+  StudyPlot study = Bowl(60);
+  for (PlotTrial& trial : study.trials) {
+    if (trial.mark == TrialMark::kNormal) trial.mark = TrialMark::kInfeasible;
+  }
+  const auto grey = [&](const StudyPlot& plot, int kind) {
+    const std::string path = Path("infeasible.png");
+    const absl::Status status = kind == 0   ? PlotParallel(plot, 0, path)
+                                : kind == 1 ? PlotSlice(plot, 0, path)
+                                : kind == 2 ? PlotContour(plot, 0, 0, 1, path)
+                                            : PlotPareto(plot, 0, 1, {}, path);
+    return CountNear(Decode(status, path), 0x737882);
+  };
+  for (int kind : {1, 2}) EXPECT_GT(grey(study, kind), grey(Bowl(60), kind)) << kind;
+  // The dark end of the colours is left to what may be the best; others have grey among them.
+  EXPECT_LT(grey(study, 0), grey(Bowl(60), 0));
+  EXPECT_NE(grey(study, 3), grey(Bowl(60), 3)) << "crosses in the place of dots";
+}
+
 TEST_F(StudyPlotTest, EdfReachesTheShareOfFiniteValues) {
   EdfOptions options;
   options.title = "two studies";

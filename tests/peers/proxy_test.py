@@ -295,6 +295,79 @@ def test_vlmctl_sees_a_study_of_the_proxy(coordinator, proxy, tmp_path):
         proxy.get_study_id_from_name("seen")
 
 
+def constrained(trial):
+    x = trial.suggest_float("x", -1, 1)
+    trial.set_constraint("x", 0.25 - x)  # The best values are not feasible.
+    return x * x
+
+
+def test_the_best_trial_of_a_constrained_study_is_optunas(coordinator, proxy):
+    sampler = optuna.samplers.RandomSampler(seed=1)
+    for direction in ("minimize", "maximize"):
+        study = optuna.create_study(storage=proxy, study_name=f"bounds-{direction}",
+                                    direction=direction, sampler=sampler)
+        study.optimize(constrained, n_trials=15)
+        assert any(t.constraints["x"] > 0 for t in study.trials)
+        for _ in range(2):
+            shown = coordinator.vlmctl_json("study", "get", study.study_name)
+            assert shown["best_trial_number"] == study.best_trial.number
+            assert shown["best_value"] == study.best_value
+            best = coordinator.vlmctl_json("study", "best", study.study_name)
+            assert best["number"] == study.best_trial.number and best["infeasible"] is False
+            coordinator.stop()
+            coordinator.start()
+    two = optuna.create_study(storage=proxy, study_name="bounds-two", sampler=sampler,
+                              directions=["minimize", "maximize"])
+    two.set_metric_names(["loss", "speed"])
+    two.optimize(lambda t: (constrained(t), t.suggest_int("speed", 0, 9)), n_trials=30)
+    front = coordinator.vlmctl_json("study", "best", "bounds-two", "--pareto")
+    assert sorted(t["number"] for t in front) == sorted(t.number for t in two.best_trials)
+    infeasible = {t.number for t in two.trials if t.constraints["x"] > 0}
+    listed = coordinator.vlmctl_json("trial", "list", "bounds-two")
+    assert {t["number"] for t in listed if t["infeasible"]} == infeasible
+
+
+def test_metric_names_of_theirs_are_shown(coordinator, proxy, tmp_path):
+    one = optuna.create_study(storage=proxy, study_name="named-one")
+    one.set_metric_names(["loss \u00e4"])
+    one.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=2)
+    assert "(loss \u00e4)" in coordinator.vlmctl("study", "best", "named-one")
+    two = optuna.create_study(storage=proxy, study_name="named-two", directions=["minimize"] * 2)
+    two.optimize(lambda t: (t.suggest_float("x", 0, 1),) * 2, n_trials=3)
+    pictures = []
+    for names in (None, ["loss", "speed"]):
+        if names:
+            two.set_metric_names(names)
+        out = tmp_path / "front.svg"
+        coordinator.vlmctl("plot", "pareto", "named-two", "--out", str(out))
+        pictures.append(out.read_bytes())
+    assert pictures[0] != pictures[1]
+    assert "(speed)" in coordinator.vlmctl("study", "best", "named-two")
+
+
+def test_what_people_enqueue_with_vlmctl_their_loop_tries(coordinator, proxy, tmp_path):
+    study = optuna.create_study(storage=proxy, study_name="enqueued")
+    coordinator.vlmctl("trial", "enqueue", "enqueued", "x=0.5", "layers=3", "kind=relu", "drop=null")
+    ideas = tmp_path / "ideas.yaml"
+    ideas.write_text("- {x: -1, kind: '7'}\n- {x: 77}\n")
+    coordinator.vlmctl("trial", "enqueue", "enqueued", "--file", str(ideas))
+    assert [t.state for t in study.trials] == [TrialState.WAITING] * 3
+    assert study.trials[0].system_attrs["fixed_params"] == {"x": 0.5, "layers": 3, "kind": "relu",
+                                                            "drop": None}
+    assert coordinator.rdb().get_all_trials(study._study_id) == study.trials
+
+    def objective(trial):
+        trial.suggest_int("layers", 1, 9)
+        trial.suggest_categorical("kind", ["relu", "gelu", "7"])
+        trial.suggest_categorical("drop", [None, 0.5])
+        return trial.suggest_float("x", -2, 2)
+
+    study.optimize(objective, n_trials=3)
+    assert study.trials[0].params == {"x": 0.5, "layers": 3, "kind": "relu", "drop": None}
+    assert study.trials[1].params["x"] == -1 and study.trials[1].params["kind"] == "7"
+    assert study.trials[2].params["x"] == 77  # Optuna warns and takes it.
+
+
 def test_dashboard_over_the_proxy(coordinator, proxy):
     study = optuna.create_study(storage=proxy, study_name="dash")
     study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)

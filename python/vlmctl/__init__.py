@@ -9,11 +9,11 @@
 from vlmctl.client import AskedTrial, Client, connect
 from vlmctl.errors import (AlreadyExists, BudgetUsedUp, DeadlineExceeded, InvalidArgument,
                            InvalidConfig, NotFound, Pruned, Unavailable, VlmError, WrongState)
-from vlmctl.resources import Attempt, ConfigIssue, Event, Study, Trial
+from vlmctl.resources import Attempt, ConfigIssue, Event, Imported, Study, Trial
 
 __version__ = "0.1.0"
 __all__ = [
     "AlreadyExists", "AskedTrial", "Attempt", "BudgetUsedUp", "Client", "ConfigIssue",
-    "DeadlineExceeded", "Event", "InvalidArgument", "InvalidConfig", "NotFound", "Pruned", "Study",
-    "Trial", "Unavailable", "VlmError", "WrongState", "connect",
+    "DeadlineExceeded", "Event", "Imported", "InvalidArgument", "InvalidConfig", "NotFound", "Pruned",
+    "Study", "Trial", "Unavailable", "VlmError", "WrongState", "connect",
 ]

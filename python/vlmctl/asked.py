@@ -45,10 +45,11 @@ class AskedTrial:
         stays."""
         return self._client.report(self._trial.trial_id, step, value)
 
-    def tell(self, values=None, state=None) -> Trial:
+    def tell(self, values=None, state=None, *, constraints=()) -> Trial:
         """Ends the trial: with a value (or one an objective) as complete unless `state` is "pruned"
-        or "fail". A value of NaN ends it as failed."""
-        self._told = self._client.tell(self._trial.trial_id, values, state)
+        or "fail". A value of NaN ends it as failed. `constraints` say by how much each one is
+        violated, 0 or less if it holds; a study that names constraints wants one for each."""
+        self._told = self._client.tell(self._trial.trial_id, values, state, constraints=constraints)
         return self._told
 
     def __enter__(self):

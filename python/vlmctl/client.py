@@ -6,11 +6,11 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 import grpc
 
-from vlmctl import errors
+from vlmctl import errors, exchange
 from vlmctl._proto.vlm.v1 import control_pb2, study_pb2
 from vlmctl.asked import AskedTrial, as_values
 from vlmctl.frame import trials_frame
-from vlmctl.resources import ConfigIssue, Event, Study, Trial, to_param_value
+from vlmctl.resources import ConfigIssue, Event, Imported, Study, Trial, to_param_value
 from vlmctl.rpc import Rpc
 
 TrialId = Union[int, str]  # A trial_id, or "study/number".
@@ -107,6 +107,53 @@ class Client:
         request = control_pb2.RestoreStudyRequest(study=study, name=name)
         return Study.of(self._rpc.call("RestoreStudy", request).study)
 
+    # Files.
+
+    def export(self, study: str, path: Union[str, "os.PathLike[str]"], *, format: str = "") -> None:
+        """Writes a study as an Optuna database ("optuna-db"), "json" or "csv", by the file's ending
+        unless `format` says it."""
+        kind = exchange.format_of(path, format)
+        if kind == "optuna-db":
+            request = control_pb2.ExportStudyRequest(study=study)
+            pieces = [piece.database for piece in self._rpc.stream("ExportStudy", request)]
+            return exchange.write_whole(path, b"".join(pieces))
+        found = self._rpc.call("GetStudy", control_pb2.GetStudyRequest(study=study))
+        request = control_pb2.ListTrialsRequest(study=found.study.name)
+        trials = list(self._pages("ListTrials", request, "trials"))
+        text = (exchange.to_csv(found.study, trials) if kind == "csv"
+                else exchange.to_json(found.study, found.spec, trials))
+        exchange.write_whole(path, text.encode())
+
+    def import_study(self, path: Union[str, "os.PathLike[str]"], *, name: str = "", into: str = "",
+                     format: str = "", source_study: str = "", directions: Sequence[str] = (),
+                     metric: str = "") -> Imported:
+        """Adds the ended trials of an Optuna database, a CSV or an export: to a new study `name`, or
+        `into` one that exists, whose budget grows by them. All or nothing. `source_study` names one of
+        several in a database; `directions` and `metric` are of a new study. ValueError: the file is
+        not what it should be."""
+        kind = exchange.format_of(path, format)
+        if name and into:
+            raise ValueError("give name= for a new study or into= for one that exists")
+        if into and (directions or metric):
+            raise ValueError("directions= and metric= are for a new study; into= adds to one that has "
+                             "them")
+        header = control_pb2.ImportStudyRequest.Header(
+            study=name, source_study=source_study, metric=metric, owner=_login(),
+            directions=[_direction(d) for d in directions])
+        space = {}
+        if into:
+            found = self._rpc.call("GetStudy", control_pb2.GetStudyRequest(study=into))
+            header.study, header.append = found.study.name, True
+            space = {p.name: p.distribution for p in found.spec.search_space}
+        if kind == "optuna-db":
+            exchange.check_database(path)
+            answer = self._rpc.upload("ImportStudy", header,
+                                      lambda: exchange.database_parts(header, path))
+        else:
+            parts = list(exchange.read_file(path, kind, header, space))
+            answer = self._rpc.upload("ImportStudy", header, lambda: iter(parts))
+        return Imported(Study.of(answer.study), answer.added, answer.left_out)
+
     # Trials.
 
     def trial(self, trial: TrialId) -> Trial:
@@ -125,7 +172,8 @@ class Client:
         return trials_frame(self.trials(found.name), len(found.directions))
 
     def best(self, study: str = "") -> Trial:
-        """The best complete trial of a study with one objective. WrongState: there is none yet."""
+        """The best complete trial of a study with one objective that violates no constraint.
+        WrongState: there is none yet."""
         return self.best_trials(study, 1)[0]
 
     def best_trials(self, study: str = "", count: int = 1) -> List[Trial]:
@@ -133,15 +181,21 @@ class Client:
         request = control_pb2.BestTrialsRequest(study=study, count=count)
         return [Trial.of(m) for m in self._rpc.call("BestTrials", request).trials]
 
-    def importance(self, study: str = "", *, objective: Optional[int] = None) -> Dict[str, float]:
-        """How much each parameter mattered (PED-ANOVA), most important first."""
-        request = control_pb2.GetImportanceRequest(study=study)
+    def importance(self, study: str = "", *, objective: Optional[int] = None,
+                   evaluator: str = "ped-anova") -> Dict[str, float]:
+        """How much each parameter mattered, most important first: for reaching the best trials
+        ("ped-anova") or for the value ("fanova", of one objective)."""
+        if evaluator not in ("ped-anova", "fanova"):
+            raise ValueError(f'evaluator is "ped-anova" or "fanova", not {evaluator!r}')
+        kind = "EVALUATOR_" + evaluator.upper().replace("-", "_")
+        request = control_pb2.GetImportanceRequest(study=study, evaluator=kind)
         if objective is not None:
             request.objective = objective
         return {m.name: m.value for m in self._rpc.call("GetImportance", request).importances}
 
     def enqueue(self, study: str, params: Mapping[str, Any]) -> Trial:
-        """A trial with these values waits to be run next; names left out are sampled."""
+        """A trial with these values waits to be run next; names left out are sampled. In a study
+        of another program, such as one of Optuna's, the values may be any: its own loop takes them."""
         request = control_pb2.EnqueueTrialRequest(study=study)
         for name, value in params.items():
             request.params[name].CopyFrom(to_param_value(value))
@@ -168,10 +222,12 @@ class Client:
             raise
         return AskedTrial(self, Trial.of(answer.trial))
 
-    def tell(self, trial: TrialId, values=None, state: Optional[str] = None) -> Trial:
+    def tell(self, trial: TrialId, values=None, state: Optional[str] = None, *,
+             constraints: Sequence[float] = ()) -> Trial:
         """Ends an asked trial; see AskedTrial.tell."""
         numbers, state = as_values(values, state)
-        request = control_pb2.TellRequest(trial=str(trial), state=_state(state), values=numbers)
+        request = control_pb2.TellRequest(trial=str(trial), state=_state(state), values=numbers,
+                                          constraints=[float(c) for c in constraints])
         return Trial.of(self._rpc.call("Tell", request).trial)
 
     def report(self, trial: TrialId, step: int, value: float) -> bool:
@@ -249,6 +305,12 @@ def _state(name):
     except ValueError:
         raise ValueError(f"{name!r} is no trial state; there are waiting, running, complete, "
                          "pruned and fail") from None
+
+
+def _direction(name):
+    if name not in ("minimize", "maximize"):
+        raise ValueError(f"{name!r} is neither minimize nor maximize")
+    return study_pb2.Direction.Value(f"DIRECTION_{name.upper()}")
 
 
 def _login():

@@ -52,6 +52,7 @@ class Study:
     reason: str
     directions: List[str]      # minimize or maximize, one an objective
     metric: str
+    metrics: List[str]         # with several objectives: what each value is
     n_trials: int
     timeout_s: float           # 0: none
     parallelism: int           # 0: as many as there are slots
@@ -75,7 +76,7 @@ class Study:
             message.study_id, message.name,
             _name(study_pb2.StudyState, message.state, "STUDY_STATE_"), message.reason,
             [_name(study_pb2.Direction, d, "DIRECTION_") for d in message.directions],
-            message.metric, message.n_trials, message.timeout_s, message.parallelism,
+            message.metric, list(message.metrics), message.n_trials, message.timeout_s, message.parallelism,
             {k: getattr(counts, k) for k in ("waiting", "running", "complete", "pruned", "fail")},
             message.best_value if best else None, message.best_trial_number if best else None,
             message.owner, _time(message.create_time, message.HasField("create_time")),
@@ -107,6 +108,7 @@ class Trial:
     end_time: Optional[datetime.datetime]
     user_attributes: Dict[str, Any]
     attempts: List[Attempt]         # only of Client.trial()
+    infeasible: bool                # it violates a constraint
 
     @property
     def value(self) -> Optional[float]:
@@ -129,7 +131,15 @@ class Trial:
             {k: json.loads(v) for k, v in m.user_attributes.items()},
             [Attempt(a.number, _name(study_pb2.AttemptState, a.state, "ATTEMPT_STATE_"),
                      _name(study_pb2.FailureClass, a.failure_class, "FAILURE_CLASS_")
-                     if a.failure_class else "", a.reason) for a in m.attempts])
+                     if a.failure_class else "", a.reason) for a in m.attempts],
+            m.infeasible)
+
+
+@dataclasses.dataclass(frozen=True)
+class Imported:
+    study: Study
+    added: int     # trials
+    left_out: int  # trials that have not ended
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,12 +37,22 @@ class Rpc:
         while nobody answers; the coordinator does it once."""
         if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
             request.request_id = str(uuid.uuid4())
+        return self._until_answered(lambda: getattr(self._stub, method)(
+            request, timeout=self._timeout_s, metadata=self._metadata))
+
+    def upload(self, method, header, parts):
+        """A client stream without a deadline; parts() gives its messages, once for each time that it
+        is sent. The first one holds `header`, which gets the request id."""
+        header.request_id = str(uuid.uuid4())
+        return self._until_answered(lambda: getattr(self._stub, method)(
+            parts(), metadata=self._metadata))
+
+    def _until_answered(self, send):
         give_up = time.monotonic() + self._retry_s
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                return getattr(self._stub, method)(request, timeout=self._timeout_s,
-                                                   metadata=self._metadata)
+                return send()
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause > give_up:
                     raise _translate(error) from None

@@ -1,8 +1,10 @@
 """The Python client against a real coordinator."""
 import concurrent.futures
+import json
 import math
 import pathlib
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -96,7 +98,105 @@ class ClientTest(CoordinatorTest):
             with self.assertRaises(vlmctl.InvalidArgument, msg=wrong):
                 self.client.edit(self.name, search_space=wrong)
 
+    # Files.
+
+    def train(self, n_trials=4, **study):
+        """A study with a trial of each end, one of them infeasible."""
+        self.submit(n_trials + 1, **study)
+        for number in range(n_trials):
+            trial = self.client.ask(self.name)
+            trial.report(5, 0.1 / (number + 3))
+            if number == 1:
+                trial.tell(state="pruned")
+            elif number == 2:
+                trial.tell(state="fail")
+            else:
+                trial.tell(1 / (number + 3), constraints=[1.0 - number, -2])
+        self.client.ask(self.name)  # Runs.
+
+    def compared(self, study):
+        return [(t.state, t.params, t.values, t.intermediate_values, t.infeasible)
+                for t in self.client.trials(study) if t.ended]
+
+    def test_a_study_goes_to_files_and_comes_back(self):
+        self.train()
+        for ending in ("db", "json", "csv"):
+            path = pathlib.Path(self.folder.name) / f"{self.name}.{ending}"
+            self.client.export(self.name, path)
+            made = self.client.import_study(path, name=f"{self.name}-{ending}")
+            left_out = 0 if ending == "db" and made.left_out == 0 else 1
+            self.assertEqual((made.added, made.left_out), (4, left_out), ending)
+            before, after = self.compared(self.name), self.compared(made.study.name)
+            if ending == "csv":  # Has no reports, and nothing to say about constraints.
+                before = [(*row[:3], {}, False) for row in before]
+            self.assertEqual(after, before, ending)
+            again = self.client.import_study(path, into=made.study.name)
+            self.assertEqual(again.study.counts["complete"], 4, ending)
+
+    def test_files_are_those_of_the_command_line(self):
+        self.train()
+        vlmctl_program = [coordinator.BIN / "vlmctl", "--addr", self.address, "study", "export",
+                          self.name, "--out"]
+        for ending in ("csv", "json"):
+            ours = pathlib.Path(self.folder.name) / f"ours.{ending}"
+            theirs = pathlib.Path(self.folder.name) / f"theirs.{ending}"
+            self.client.export(self.name, ours)
+            subprocess.run([*vlmctl_program, theirs], check=True, stdout=subprocess.DEVNULL)
+            if ending == "csv":
+                self.assertEqual(ours.read_text(), theirs.read_text())
+            else:
+                same = [json.loads(path.read_text()) for path in (ours, theirs)]
+                for whole in same:
+                    del whole["study"]["elapsed_s"]  # Of the moment.
+                self.assertEqual(*same)
+
+    def test_files_that_are_something_else_are_named(self):
+        path = pathlib.Path(self.folder.name) / "wrong"
+        for content, name, fault in (
+                (b"number\n1\n", "a.csv", 'there is no column "value"'),
+                (b"", "a.csv", "the file is empty"),
+                (b"value,state\n1,COMPLETE\n2,DONE\n", "a.csv", "row 3, column state: 'DONE' is no state"),
+                (b"value,params_x\n1,2\n1\n", "a.csv", "row 3 has 1 fields, the header 2"),
+                (b"value,datetime_start\n1,noon\n", "a.csv", "column datetime_start: 'noon' is no time"),
+                (b"value\nmuch\n", "a.csv", "column value"),
+                (b'value\n"1', "a.csv", "row 2"),
+                (b"{}", "a.json", "it has no study and no trials"),
+                (b"[1", "a.json", "not an export of a study"),
+                (b"value\n1\n", "a.db", "is no SQLite database"),
+                (b"value\n1\n", "a.txt", "does not say what it is")):
+            file = path.with_name(name)
+            file.write_bytes(content)
+            with self.assertRaises(ValueError, msg=content) as caught:
+                self.client.import_study(file, name=self.name)
+            self.assertIn(fault, str(caught.exception))
+        file.with_suffix(".csv").write_bytes(b"value\n1\n")
+        with self.assertRaisesRegex(ValueError, "names no study"):
+            self.client.import_study(file.with_suffix(".csv"))
+        with self.assertRaisesRegex(ValueError, "new study or into"):
+            self.client.import_study(file, name="a", into="b", format="csv")
+        with self.assertRaises(vlmctl.NotFound):
+            self.client.import_study(file, into="nobody", format="csv")
+        with self.assertRaises(vlmctl.NotFound):
+            self.client.export("nobody", path.with_suffix(".db"))
+        self.assertFalse(path.with_suffix(".db").exists())
+        with self.assertRaises(vlmctl.NotFound):
+            self.client.study(self.name)
+
     # Ask and tell.
+
+    def test_constraints(self):
+        bounds = [{"name": "memory", "metric": "peak_rss_mb", "upper": 100}]
+        self.submit(constraints=bounds)
+        asked = self.client.ask(self.name)
+        for wrong in ([], [1, 2], [math.nan], [math.inf]):
+            with self.assertRaises(vlmctl.InvalidArgument, msg=wrong):
+                asked.tell(0.1, constraints=wrong)
+        self.assertTrue(asked.tell(0.1, constraints=[3]).infeasible)
+        with self.assertRaises(vlmctl.WrongState):
+            self.client.best(self.name)
+        self.client.ask(self.name).tell(0.7, constraints=[-1])
+        self.assertEqual(self.client.best(self.name).number, 1)
+        self.assertEqual(self.client.study(self.name).best_value, 0.7)
 
     def test_ask_report_tell(self):
         self.submit()

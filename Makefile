@@ -51,6 +51,12 @@ test-tsan: deps ## Thread sanitizer over core, search and storage
 	@scripts/build.sh tsan $(JOBS) vlm_tsan_tests
 	@scripts/test.sh tsan tsan
 
+SEEDS ?= 10000
+.PHONY: simulate
+simulate: deps ## The coordinator's heart under random faults, SEEDS=10000 runs (FIRST-LAST: those)
+	@scripts/build.sh release $(JOBS) core_test
+	@VLM_SIMULATION_SEEDS=$(SEEDS) $(BUILD)/test-bin/core_test --gtest_filter='SimulationTest.*'
+
 .PHONY: lint
 lint: deps ## Format, dependency rule, scripts, generated docs, clang-tidy
 	@scripts/lint/all.sh

@@ -117,6 +117,7 @@ Cli::Cli() : root_("Trains vision-language models and searches their hyper-param
   AddStudyCommands(*this);
   AddTrialCommands(*this);
   AddFleetCommands(*this);
+  AddWorkerCommands(*this);
   AddProfileCommands(*this);
   AddPlotCommands(*this);
   AddCheckpointCommands(*this);

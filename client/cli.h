@@ -63,7 +63,8 @@ CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
 void AddSubmitCommands(Cli& cli);
 void AddStudyCommands(Cli& cli);
 void AddTrialCommands(Cli& cli);
-void AddFleetCommands(Cli& cli);       // worker, status
+void AddFleetCommands(Cli& cli);  // status
+void AddWorkerCommands(Cli& cli);
 void AddLocalCommands(Cli& cli);       // up, down
 void AddCheckpointCommands(Cli& cli);  // ckpt, generate
 void AddProfileCommands(Cli& cli);

@@ -158,6 +158,8 @@ Records StudyRecords(const std::vector<v1::Study>& studies) {
        }},
       {{"directions", "DIRECTIONS", Show::kWide}, DirectionsJson, {}},
       {{"parallelism", "PARALLELISM", Show::kWide}, [](const S& s) { return s.parallelism(); }, {}},
+      {{"priority", "PRIORITY", Show::kWide}, [](const S& s) { return s.priority(); }, {}},
+      {{"weight", "WEIGHT", Show::kDataOnly}, [](const S& s) { return s.weight(); }, {}},
       {{"timeout_s", "TIMEOUT", Show::kWide},
        [](const S& s) { return JsonNumber(s.timeout_s()); },
        [](const S& s) {
@@ -277,7 +279,12 @@ Records WorkerRecords(const std::vector<v1::Worker>& workers) {
   static const auto& fields = *new std::vector<Field<W>>{
       {{"worker_id", "ID", Show::kWide}, [](const W& w) { return w.worker_id(); }, {}},
       {{"name", "NAME"}, [](const W& w) { return w.name(); }, {}},
-      {{"state", "STATE"}, [](const W& w) { return StateText(w.state()); }, {}},
+      {{"state", "STATE"},
+       [](const W& w) { return StateText(w.state()); },
+       [](const W& w) {
+         return absl::StrCat(StateText(w.state()), w.cordoned() ? ",CORDONED" : "");
+       }},
+      {{"cordoned", "CORDONED", Show::kDataOnly}, [](const W& w) { return w.cordoned(); }, {}},
       {{"slots", "SLOTS"}, SlotsJson, [](const W& w) { return absl::StrCat(w.slots_size()); }},
       {{"free_slots", "FREE"}, [](const W& w) { return FreeSlots(w); }, {}},
       {{"device", "DEVICE"},

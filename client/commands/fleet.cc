@@ -1,4 +1,4 @@
-// worker list, status.
+// status.
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
@@ -9,16 +9,6 @@ namespace vlm::client {
 namespace {
 
 struct NoArgs {};
-
-Result WorkerList(Session& session, const NoArgs&) {
-  ASSIGN_OR_RETURN(const auto response,
-                   session.Call(&ControlStub::ListWorkers, v1::ListWorkersRequest()));
-  if (response.workers().empty()) {
-    session.Note("no worker is attached; start one with `vlm-worker --coordinator HOST:PORT`");
-  }
-  session.Print(WorkerRecords({response.workers().begin(), response.workers().end()}));
-  return kDone;
-}
 
 Result Status(Session& session, const NoArgs&) {
   ASSIGN_OR_RETURN(const auto s, session.Call(&ControlStub::GetStatus, v1::GetStatusRequest()));
@@ -67,9 +57,6 @@ Result Status(Session& session, const NoArgs&) {
 
 void AddFleetCommands(Cli& cli) {
   NoArgs* none = nullptr;
-  CLI::App* worker = cli.AddGroup("worker", "The workers of the coordinator");
-  cli.Add<NoArgs>(worker, "list", "List workers with their slots", "vlmctl worker list -o wide",
-                  WorkerList, &none);
   cli.Add<NoArgs>(&cli.root(), "status", "What the coordinator is doing, on one screen",
                   "vlmctl status -o json", Status, &none);
 }

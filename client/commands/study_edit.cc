@@ -1,6 +1,8 @@
 // study edit: budget and search space of a study, also while it runs.
 #include "client/commands/study_edit.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "client/resources.h"
 #include "common/ids.h"
@@ -13,6 +15,8 @@ struct EditArgs {
   int64_t n_trials = -1;
   std::string timeout;
   int parallelism = -1;
+  std::optional<int> priority;
+  std::optional<double> weight;
   std::vector<std::string> ranges;
 };
 
@@ -26,11 +30,14 @@ Result Edit(Session& session, const EditArgs& args) {
     request.set_timeout_s(absl::ToDoubleSeconds(timeout));
   }
   if (args.parallelism >= 0) request.set_parallelism(args.parallelism);
+  if (args.priority) request.set_priority(*args.priority);
+  if (args.weight) request.set_weight(*args.weight);
   for (const std::string& range : args.ranges) request.add_search_space(range);
   if (!request.has_n_trials() && !request.has_timeout_s() && !request.has_parallelism() &&
-      args.ranges.empty()) {
+      !request.has_priority() && !request.has_weight() && args.ranges.empty()) {
     return absl::InvalidArgumentError(
-        "nothing to change; give --n-trials, --time-limit, --parallelism or --range");
+        "nothing to change; give --n-trials, --time-limit, --parallelism, --priority, --weight or "
+        "--range");
   }
   ASSIGN_OR_RETURN(const auto response, session.Mutate(&ControlStub::UpdateStudy, request));
   session.Note(absl::StrCat("study ", response.study().name(), " was changed"));
@@ -61,6 +68,14 @@ void AddStudyEdit(Cli& cli, CLI::App* group) {
       ->add_option("--parallelism", args->parallelism,
                    "Trials at once; 0 for as many as there are slots")
       ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--priority", args->priority,
+                   "Slots go to higher ones first, and are taken from lower ones at a checkpoint")
+      ->check(CLI::Range(-100, 100));
+  command
+      ->add_option("--weight", args->weight,
+                   "Share of the slots among studies of the same priority")
+      ->check(CLI::PositiveNumber);
   AddRepeated(command, "--range", &args->ranges,
               "KEY=RANGE as below study.search_space: draw from this range from now on, such as "
               "'learning_rate={type: float, low: 1e-5, high: 1e-3, log: true}'; may be repeated");

@@ -95,6 +95,8 @@ constexpr Key kKeys[] = {
     {"study.metric", "metric", "val_loss"},
     {"study.seed", "seed", "0", 0, 4294967295.0},
     {"study.parallelism", "parallelism", "0", 0, 1'000'000},
+    {"study.priority", "priority", "0", -100, 100},
+    {"study.weight", "weight", "1", 0, 1e6, true},
     {"study.sampler.name", "sampler.name", "tpe"},
     {"study.sampler.n_startup_trials", "sampler.n_startup_trials", "10", 0, 1'000'000},
     {"study.sampler.n_ei_candidates", "sampler.n_ei_candidates", "24", 1, 1'000'000},
@@ -135,7 +137,9 @@ constexpr Key kKeys[] = {
     {"study.pruner.p_threshold", "pruner.p_threshold", "", 0, 1},
     {"study.pruner.n_startup_steps", "pruner.n_startup_steps", "", 0, 1'000'000},
     {"resources.world_size", "train.resources.world_size", "1", 1, 4096},
+    {"resources.min_world_size", "train.resources.min_world_size", "0", 0, 4096},
     {"resources.slots_per_node", "train.resources.slots_per_node", "0", 0, 4096},
+    {"resources.max_nodes", "train.resources.max_nodes", "0", 0, 4096},
     {"resources.device", "train.resources.device", "auto"},
     {"resources.backend", "train.resources.backend", "auto"},
     {"optimizer.beta1", "train.optimizer.beta1", "0.9", 0, 1, false, true},
@@ -172,6 +176,7 @@ constexpr Key kKeys[] = {
     {"retry.unknown", "retry.unknown", "2", 0, 1'000},
     {"retry.halt_after", "retry.halt_after", "3", 0, 1'000'000},
     {"retry.backoff_s", "retry.backoff_s", "1", 0, 3600},
+    {"retry.exclude_after", "retry.exclude_after", "2", 0, 1'000},
 };
 
 }  // namespace

@@ -49,4 +49,7 @@ std::string SetFromText(const Key& key, const std::string& text, v1::StudySpec* 
 // The field's value in the file's spelling; "null" if unset.
 std::string GetAsText(const Key& key, const v1::StudySpec& spec);
 
+// As it is written in retry.log_policies (running.cc).
+std::string PolicyActionName(v1::LogPolicy::Action action);
+
 }  // namespace vlm::config

@@ -52,7 +52,8 @@ void Reader::UnknownKey(const std::string& name, const YAML::Node& where) {
   names.insert(names.end(),
                {"study.sampler", "study.sampler.fixed", "study.sampler.reference_points",
                 "study.pruner", "study.search_space", "study.objectives", "study.constraints",
-                "study.enqueue", "study.seed_from", "optimizer.betas"});
+                "study.enqueue", "study.seed_from", "optimizer.betas",
+                "retry.log_policies"});
   std::string near = Nearest(name, names);
   if (near.empty()) {
     // A key in the wrong section is found by its last part.
@@ -126,6 +127,7 @@ void Reader::Read(const std::string& name, const YAML::Node& key_node, const YAM
   if (name == "study.objectives") return ReadObjectives(value);
   if (name == "study.constraints") return ReadConstraints(value);
   if (name == "study.seed_from") return ReadSeedFrom(value);
+  if (name == "retry.log_policies") return ReadLogPolicies(value);
   if (name == "study.enqueue") {
     enqueue_ = value;
     return;
@@ -312,47 +314,6 @@ void Reader::CheckModel() {
   }
 }
 
-void Reader::CheckResources() {
-  const v1::StudySpec& spec = result_->spec;
-  const v1::TrainConfig& train = spec.train();
-  const auto at = [this](const std::string& key) { return PlaceOf(key); };
-  const int64_t world = std::max(1, train.resources().world_size());
-  const int64_t micro = std::max<int64_t>(1, train.optimizer().accumulation_steps());
-  for (int64_t batch : PossibleInts("batch_size", train.batch_size())) {
-    if (batch % (world * micro) == 0) continue;
-    IssueAt(at("batch_size"), "batch_size",
-            absl::StrCat(batch, " is not a multiple of resources.world_size ", world,
-                         micro > 1 ? absl::StrCat(" x optimizer.accumulation_steps ", micro) : "",
-                         "; it is the global batch"),
-            absl::StrCat("use ", (batch / (world * micro) + 1) * world * micro));
-  }
-  const bool cpu = !train.cuda_enabled() || train.resources().device() == v1::DEVICE_KIND_CPU;
-  if (train.precision_mode() == v1::PRECISION_FP16 && cpu) {
-    IssueAt(at("precision_mode"), "precision_mode",
-            "fp16 needs CUDA: its gradients overflow on a CPU, which has no fp16 matrix units",
-            "use bf16, mixed or fp32");
-  }
-  if (train.resources().device() == v1::DEVICE_KIND_CUDA && !train.cuda_enabled()) {
-    IssueAt(at("resources.device"), "resources.device", "is cuda but cuda_enabled is false",
-            "set cuda_enabled: true");
-  }
-  if (train.resources().backend() == v1::BACKEND_NCCL && cpu) {
-    IssueAt(at("resources.backend"), "resources.backend", "nccl moves data between GPUs only",
-            "use gloo or auto");
-  }
-  const auto one_of = [&](const std::string& key, const std::string& value,
-                          const std::vector<std::string>& known) {
-    if (std::find(known.begin(), known.end(), value) != known.end()) return;
-    const std::string near = Nearest(value, known);
-    IssueAt(at(key), key, absl::StrCat("\"", value, "\" is none of ", absl::StrJoin(known, ", ")),
-            near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
-  };
-  one_of("study.metric", spec.metric(), {"val_loss", "train_loss"});
-  one_of("study.sampler.name", spec.sampler().name(), SamplerNames());
-  one_of("study.sampler.qmc_type", spec.sampler().qmc_type(), {"sobol", "halton"});
-  one_of("study.pruner.name", spec.pruner().name(), PrunerNames());
-}
-
 void Reader::Finish() {
   v1::StudySpec& spec = result_->spec;
   if (spec.directions().empty()) spec.add_directions(v1::DIRECTION_MINIMIZE);
@@ -375,6 +336,7 @@ void Reader::Finish() {
   spec.mutable_train()->set_metric(spec.metric());
   CheckModel();
   CheckResources();
+  CheckNamesOfParts();
   // CMA-ES needs one trial to know the keys; random ones are no use to it.
   if (spec.sampler().name() == "cmaes" && seen_.count("study.sampler.n_startup_trials") == 0) {
     spec.mutable_sampler()->set_n_startup_trials(1);

@@ -92,7 +92,11 @@ class Reader {
   void CheckPruner();
 
   void CheckModel();
+  // running.cc
   void CheckResources();
+  void FinishWorldSizes();
+  void CheckNamesOfParts();
+  void ReadLogPolicies(const YAML::Node& value);
   // samplers.cc
   void CheckSampler();
   void CheckCmaes();

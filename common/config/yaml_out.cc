@@ -119,6 +119,14 @@ void AppendBeginning(const v1::StudySpec& spec, std::string* out) {
   absl::StrAppend(out, "  seed_from: {", absl::StrJoin(parts, ", "), "}\n");
 }
 
+void AppendLogPolicies(const v1::RetryConfig& retry, std::string* out) {
+  if (retry.log_policies_size() > 0) absl::StrAppend(out, "  log_policies:\n");
+  for (const v1::LogPolicy& policy : retry.log_policies()) {
+    absl::StrAppend(out, "    - {pattern: ", QuotedText(policy.pattern()),
+                    ", action: ", PolicyActionName(policy.action()), "}\n");
+  }
+}
+
 }  // namespace
 
 std::string ToYaml(const v1::StudySpec& spec) {
@@ -144,6 +152,7 @@ std::string ToYaml(const v1::StudySpec& spec) {
         AppendGoals(spec, &out);
         AppendBeginning(spec, &out);
       }
+      if (parts[i] == "retry") AppendLogPolicies(spec.retry(), &out);
     }
     open.resize(parts.size());
     // Objectives say both.

@@ -1,6 +1,7 @@
 // How attempts end and what follows: slots freed, trial ended, or run again.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
@@ -21,9 +22,23 @@ int RetryBudget(const v1::RetryConfig& retry, v1::FailureClass failure_class) {
       return retry.diverged();
     case v1::FAILURE_CLASS_USER_ERROR:
       return 0;
+    case v1::FAILURE_CLASS_PREEMPTED:
+      return std::numeric_limits<int>::max();
     default:
       return retry.unknown();
   }
+}
+
+// The delay before the `failed`th repetition: doubled each time, and spread over half of it, so
+// that what failed together does not come back together. The spread follows from the trial.
+absl::Duration Backoff(const v1::RetryConfig& retry, int failed, int64_t trial_id) {
+  const absl::Duration most = std::min(
+      kLongestBackoff, absl::Seconds(retry.backoff_s()) * std::pow(2.0, std::min(failed - 1, 10)));
+  uint64_t hash = (static_cast<uint64_t>(trial_id) << 8) + static_cast<uint64_t>(failed);
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9;  // SplitMix64's finalizer.
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111eb;
+  hash ^= hash >> 31;
+  return most * (0.5 + 0.5 * static_cast<double>(hash >> 11) * 0x1p-53);
 }
 
 // Why values cannot be a COMPLETE trial's (Optuna could not read the study any more), or nothing.
@@ -52,6 +67,7 @@ void Core::SetAttemptState(AttemptRecord& attempt, v1::AttemptState state) {
   attempt.attempt.set_state(state);
   if (state == v1::ATTEMPT_STATE_RUNNING) {
     *attempt.attempt.mutable_start_time() = ToProto(now_.wall);
+    attempt.running_since = now_.monotonic;
   }
   if (IsEnd(state)) {
     *attempt.attempt.mutable_end_time() = ToProto(now_.wall);
@@ -73,6 +89,7 @@ bool Core::CloseAttempt(AttemptRecord& attempt, v1::AttemptState state,
   state_.live.erase(attempt.attempt.attempt_id());
   trial.live_attempt = 0;
   --StudyOf(trial).live_attempts;
+  StudyOf(trial).live_slots -= attempt.attempt.placements_size();
   MarkSlots(attempt, 0);
   for (const NodeRecord& node : attempt.nodes) {
     if (!node.finished) Fence(node.worker_id, attempt, absl::StrCat("the attempt ended: ", reason));
@@ -83,6 +100,11 @@ bool Core::CloseAttempt(AttemptRecord& attempt, v1::AttemptState state,
 void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
                       v1::FailureClass failure_class, const std::string& reason,
                       std::vector<double> values) {
+  const v1::LogPolicy* policy = PolicyOf(StudyOf(TrialOf(attempt)), attempt.attempt);
+  if (state == v1::ATTEMPT_STATE_FAILED && policy != nullptr &&
+      policy->action() == v1::LogPolicy::ACTION_INFRA) {
+    failure_class = v1::FAILURE_CLASS_INFRA;
+  }
   if (!CloseAttempt(attempt, state, failure_class, reason)) return;
   TrialRecord& trial = TrialOf(attempt);
   StudyRecord& study = StudyOf(trial);
@@ -101,6 +123,11 @@ void Core::EndAttempt(AttemptRecord& attempt, v1::AttemptState state,
     default:
       return AfterFailure(study, trial, attempt);
   }
+}
+
+const v1::LogPolicy* Core::PolicyOf(const StudyRecord& study, const v1::Attempt& attempt) {
+  if (attempt.log_policy().empty() || study.log_policies == nullptr) return nullptr;
+  return study.log_policies->Find(attempt.log_policy());
 }
 
 void Core::EndSucceeded(StudyRecord& study, TrialRecord& trial, std::vector<double> values) {
@@ -129,14 +156,19 @@ void Core::AfterFailure(StudyRecord& study, TrialRecord& trial, const AttemptRec
   if (attempt.command.action() == v1::Command::ACTION_STOP) {
     return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, attempt.command.reason());
   }
+  if (const v1::LogPolicy* policy = PolicyOf(study, attempt.attempt);
+      policy != nullptr && policy->action() == v1::LogPolicy::ACTION_FAIL) {
+    return EndTrial(trial, v1::TRIAL_STATE_FAIL, {},
+                    absl::StrCat(reason, " (no retry: the log policy \"", policy->pattern(),
+                                 "\" matched \"", attempt.attempt.log_policy_line(), "\")"));
+  }
   if (failed > RetryBudget(study.spec.retry(), failure_class)) {
     return EndTrial(trial, v1::TRIAL_STATE_FAIL, {}, reason);
   }
   // A lost worker costs no wait: its slots are elsewhere. Other failures back off.
   absl::Duration delay = absl::ZeroDuration();
   if (attempt.attempt.state() != v1::ATTEMPT_STATE_LOST) {
-    delay = std::min(kLongestBackoff, absl::Seconds(study.spec.retry().backoff_s()) *
-                                          std::pow(2.0, std::min(failed - 1, 10)));
+    delay = Backoff(study.spec.retry(), failed, trial.trial.trial_id());
   }
   Requeue(study, trial, delay,
           absl::StrCat("attempt ", attempt.attempt.number(), " ended: ", reason));
@@ -164,6 +196,7 @@ void Core::ExpireLeases() {
     std::string who;
     for (const NodeRecord& node : attempt->nodes) {
       if (node.finished || node.lease_expiry > now_.monotonic) continue;
+      attempt->attempt.set_failed_worker_id(node.worker_id);
       const auto it = state_.workers.find(node.worker_id);
       who = it == state_.workers.end() ? node.worker_id : it->second.worker.name();
     }

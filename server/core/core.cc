@@ -51,7 +51,7 @@ void Core::PassTime() {
 }
 
 absl::Duration Core::NextDeadline() const {
-  absl::Duration next = absl::InfiniteDuration();
+  absl::Duration next = NextTurn();
   for (const auto& [id, attempt] : state_.live) {
     for (const NodeRecord& node : attempt->nodes) {
       if (!node.finished) next = std::min(next, node.lease_expiry);
@@ -177,6 +177,10 @@ void Core::Handle(const Call& call) {
     }
     void operator()(const v1::TellRequest& x) {
       c.Mutate(t, x, "Tell", new v1::TellResponse, [&] { return c.Tell(x); });
+    }
+    void operator()(const v1::UpdateWorkerRequest& x) {
+      c.Mutate(t, x, "UpdateWorker", new v1::UpdateWorkerResponse,
+               [&] { return c.UpdateWorker(x); });
     }
     void operator()(const v1::ReportValueRequest& x) {
       c.Mutate(t, x, "ReportValue", new v1::ReportValueResponse, [&] { return c.ReportValue(x); });

@@ -1,7 +1,8 @@
 // The deterministic heart: studies, trials, attempts, leases, gangs, placement. It has no threads,
 // does no I/O and never reads a clock; the same inputs in the same order give the same outputs.
 // Rooms: studies.cc, study_end.cc, deleted.cc, import.cc and trials.cc (requests of people),
-// fleet.cc (workers), scheduler.cc (placement), attempts.cc (ends and retries), reports.cc (what
+// fleet.cc (workers), workers.cc (people about workers), scheduler.cc (whose turn), placement.cc
+// (where), grants.cc (leases), attempts.cc (ends and retries), reports.cc (what
 // trainers say), search_flow.cc (questions to samplers), objectives.cc and seeds.cc (what a trial
 // is worth, trials of other studies), restore.cc and restore_trials.cc (a start), trial_table.h
 // (trials in few bytes), reads.cc and lookup.cc (answers from memory), optuna_studies.cc and
@@ -29,6 +30,11 @@ struct CoreOptions {
   absl::Duration request_memory = absl::Hours(24);
   // Shortest time between two progress events of a trial.
   absl::Duration progress_interval = absl::Milliseconds(200);
+  // A gang that has waited this long for slots gets the next ones that are free, whoever's turn it
+  // is.
+  absl::Duration gang_patience = absl::Minutes(5);
+  // How long an elastic trial runs before it is started anew with more ranks.
+  absl::Duration elastic_patience = absl::Minutes(1);
   // How long a deleted study can be restored.
   absl::Duration deleted_kept = absl::Hours(24 * 7);
   std::string version;
@@ -112,7 +118,6 @@ class Core {
   Result UpdateStudy(const UpdateCall& call);
   absl::Status CheckSpace(const StudyRecord& study, const UpdateCall& call) const;
   void EditSpace(StudyRecord& study, const UpdateCall& call);
-  absl::Status CheckPlaceable(const v1::StudySpec& spec) const;
   std::string MakeUpName(const std::string& config_path) const;
   absl::Status CheckBudget(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
   bool HasBudgetAfter(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
@@ -250,15 +255,40 @@ class Core {
   void AnnounceStudy(const StudyRecord& study);
 
   // scheduler.cc
+  // What came of a study's turn. kAsking: its sampler has been asked, the slots are kept for it.
+  enum class Turn { kGranted, kAsking, kNoRoom, kNothing };
   void Schedule();
-  bool ScheduleStudy(StudyRecord& study);
-  absl::StatusOr<std::vector<NodeRecord>> Place(const v1::ResourcesConfig& resources,
-                                                bool cuda_enabled) const;
+  bool GrantOne(std::vector<StudyRecord*>& order);
+  Turn ScheduleStudy(StudyRecord& study);
+  Placement Leaving() const;
+  bool MakeRoom(const StudyRecord& study);
+  bool MayGrow(const AttemptRecord& attempt, const StudyRecord& study) const;
+  void GrowOne();
+  absl::Duration NextTurn() const;
+  void SetWaitReason(StudyRecord& study, const std::string& reason);
+
+  // placement.cc
+  absl::StatusOr<std::vector<NodeRecord>> Place(const v1::TrainConfig& train,
+                                                const Placement& how) const;
+  std::string WhyNoRoom(const v1::TrainConfig& train, const Placement& how) const;
+  bool FitsAtAll(const v1::TrainConfig& train, const Placement& how) const;
+  Placement PlacementOf(const StudyRecord& study, const TrialRecord& trial) const;
+  absl::Status CheckPlaceable(const v1::StudySpec& spec) const;
+
+  // grants.cc
   void Grant(StudyRecord& study, TrialRecord& trial, std::vector<NodeRecord> nodes);
   void MarkSlots(const AttemptRecord& attempt, int64_t holder);
   v1::Offer MakeOffer(const StudyRecord& study, const TrialRecord& trial,
                       const AttemptRecord& attempt, size_t node) const;
-  void SetWaitReason(StudyRecord& study, const std::string& reason);
+
+  // workers.cc
+  absl::StatusOr<WorkerRecord*> FindWorker(const std::string& text);
+  std::vector<AttemptRecord*> AttemptsOn(const std::string& worker_id) const;
+  Result UpdateWorker(const v1::UpdateWorkerRequest& request);
+  void Cordon(WorkerRecord& worker, bool cordoned, const std::string& reason);
+  void Drain(WorkerRecord& worker, v1::UpdateWorkerResponse* response);
+  void Evict(WorkerRecord& worker, v1::UpdateWorkerResponse* response);
+  void Forget(WorkerRecord& worker);
 
   // fleet.cc
   void OnHello(SessionId session, const v1::Hello& hello);
@@ -286,6 +316,7 @@ class Core {
                     const std::string& reason);
   void EndAttempt(AttemptRecord& attempt, v1::AttemptState state, v1::FailureClass failure_class,
                   const std::string& reason, std::vector<double> values = {});
+  static const v1::LogPolicy* PolicyOf(const StudyRecord& study, const v1::Attempt& attempt);
   void EndSucceeded(StudyRecord& study, TrialRecord& trial, std::vector<double> values);
   void AfterFailure(StudyRecord& study, TrialRecord& trial, const AttemptRecord& attempt);
   void Requeue(StudyRecord& study, TrialRecord& trial, absl::Duration delay,
@@ -297,7 +328,8 @@ class Core {
                   const v1::ReportBatch& batch);
   void TakeValidations(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report);
   void TakePoints(TrialRecord& trial, AttemptRecord& attempt, const v1::Report& report);
-  void TakeLogs(TrialRecord& trial, const AttemptRecord& attempt, v1::Report& report);
+  void TakeLogs(TrialRecord& trial, AttemptRecord& attempt, v1::Report& report);
+  void JudgeLine(TrialRecord& trial, AttemptRecord& attempt, const std::string& line);
   void TakeCheckpoints(TrialRecord& trial, const AttemptRecord& attempt,
                        const std::string& worker_id, const v1::Report& report);
   void Forget(const CheckpointDamaged& damaged);

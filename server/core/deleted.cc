@@ -179,6 +179,7 @@ Core::Result Core::RestoreStudy(const RestoreCall& call) {
   if (auto pruner = search::MakePruner(study.spec.pruner()); pruner.ok()) {
     study.pruner = *std::move(pruner);
   }
+  study.log_policies = LogPolicies::Make(study.spec.retry());
   // It takes up nothing by itself.
   if (study.study.state() == v1::STUDY_STATE_ACTIVE && study.spec.has_train()) {
     study.study.set_state(v1::STUDY_STATE_PAUSED);

@@ -50,7 +50,7 @@ void Core::TakeHello(SessionId session, const v1::Hello& hello, WorkerRecord& wo
   view.set_version(hello.version());
   view.set_address(hello.address());
   view.set_state(v1::WORKER_STATE_ATTACHED);
-  view.set_reason("");
+  if (!view.cordoned()) view.set_reason("");
   *view.mutable_slots() = hello.slots();
   *view.mutable_attach_time() = ToProto(now_.wall);
   *view.mutable_last_beat_time() = view.attach_time();
@@ -111,6 +111,7 @@ void Core::LoseUnheld(const v1::Hello& hello) {
     }
   }
   for (AttemptRecord* attempt : gone) {
+    attempt->attempt.set_failed_worker_id(hello.worker_id());
     EndAttempt(*attempt, v1::ATTEMPT_STATE_LOST, v1::FAILURE_CLASS_INFRA,
                absl::StrCat("worker ", hello.name(), " was restarted"));
   }
@@ -209,6 +210,7 @@ void Core::OnOfferReply(WorkerRecord& worker, const v1::OfferReply& reply) {
   if (!asked) return;
   if (!reply.accepted()) {
     const bool leaving = worker.worker.state() == v1::WORKER_STATE_DRAINING;
+    if (!leaving) attempt->attempt.set_failed_worker_id(worker_id);
     EndAttempt(*attempt, leaving ? v1::ATTEMPT_STATE_PREEMPTED : v1::ATTEMPT_STATE_FAILED,
                leaving ? v1::FAILURE_CLASS_PREEMPTED : v1::FAILURE_CLASS_INFRA,
                absl::StrCat("worker ", worker.worker.name(), " refused: ", reply.reason()));
@@ -244,16 +246,7 @@ void Core::OnGoodbye(WorkerRecord& worker, const v1::Goodbye& goodbye) {
   worker.worker.set_state(v1::WORKER_STATE_DRAINING);
   worker.worker.set_reason(goodbye.reason());
   out_->batch.push_back(PutWorker{worker.worker});
-  std::vector<AttemptRecord*> mine;
-  for (auto& [id, attempt] : state_.live) {
-    for (const NodeRecord& node : attempt->nodes) {
-      if (node.worker_id == worker_id) {
-        mine.push_back(attempt);
-        break;
-      }
-    }
-  }
-  for (AttemptRecord* attempt : mine) {
+  for (AttemptRecord* attempt : AttemptsOn(worker_id)) {
     EndAttempt(*attempt, v1::ATTEMPT_STATE_PREEMPTED, v1::FAILURE_CLASS_PREEMPTED,
                absl::StrCat("worker ", worker.worker.name(), " left: ", goodbye.reason()));
   }

@@ -103,9 +103,9 @@ using CallBody =
                  v1::ListStudiesRequest, UpdateCall, v1::DeleteStudyRequest, v1::GetTrialRequest,
                  v1::ListTrialsRequest, v1::EnqueueTrialRequest, v1::StopTrialRequest,
                  v1::RetryTrialRequest, v1::BestTrialsRequest, v1::AskRequest, v1::TellRequest,
-                 v1::ReportValueRequest, v1::ListWorkersRequest, v1::ListCheckpointsRequest,
-                 v1::GetStatusRequest, v1::WatchRequest, ResolveTrial, CheckUpload,
-                 CheckpointStored, CheckpointDamaged, FindCheckpoint, OptunaCall>;
+                 v1::ReportValueRequest, v1::UpdateWorkerRequest, v1::ListWorkersRequest,
+                 v1::ListCheckpointsRequest, v1::GetStatusRequest, v1::WatchRequest, ResolveTrial,
+                 CheckUpload, CheckpointStored, CheckpointDamaged, FindCheckpoint, OptunaCall>;
 
 struct Call {
   Token token = 0;

@@ -101,6 +101,9 @@ struct ApplyReport {
 struct PutWorker {
   v1::Worker worker;
 };
+struct DropWorker {
+  std::string worker_id;
+};
 struct PutCheckpoint {
   v1::Checkpoint checkpoint;
 };
@@ -123,10 +126,11 @@ struct PutSamplerState {
   std::string state;
 };
 
-using Mutation = std::variant<PutStudy, PutStudyAttribute, DeleteStudy, PutTrial, PutTrialParam,
-                              PutTrialAttribute, PutIntermediateValue, PutAttempt, ApplyReport,
-                              PutWorker, PutCheckpoint, DeleteCheckpoint, AppendEvent, PutRequest,
-                              PutSamplerState, PutSpec, PutDeletedStudy, DropDeletedStudy>;
+using Mutation =
+    std::variant<PutStudy, PutStudyAttribute, DeleteStudy, PutTrial, PutTrialParam,
+                 PutTrialAttribute, PutIntermediateValue, PutAttempt, ApplyReport, PutWorker,
+                 DropWorker, PutCheckpoint, DeleteCheckpoint, AppendEvent, PutRequest,
+                 PutSamplerState, PutSpec, PutDeletedStudy, DropDeletedStudy>;
 
 // One atomic transaction.
 using Batch = std::vector<Mutation>;

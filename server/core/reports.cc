@@ -10,6 +10,7 @@ namespace vlm::core {
 namespace {
 
 constexpr size_t kLogTail = 20;  // Lines kept in memory for `trial get`.
+constexpr size_t kPolicyLine = 512;
 
 }  // namespace
 
@@ -109,12 +110,24 @@ void Core::TakeValidations(TrialRecord& trial, AttemptRecord& attempt, const v1:
   }
 }
 
-void Core::TakeLogs(TrialRecord& trial, const AttemptRecord& attempt, v1::Report& report) {
+// The first line that a policy matches is remembered with the attempt, for its end.
+void Core::JudgeLine(TrialRecord& trial, AttemptRecord& attempt, const std::string& line) {
+  const StudyRecord& study = StudyOf(trial);
+  if (study.log_policies == nullptr || !attempt.attempt.log_policy().empty()) return;
+  const v1::LogPolicy* policy = study.log_policies->Match(line);
+  if (policy == nullptr) return;
+  attempt.attempt.set_log_policy(policy->pattern());
+  attempt.attempt.set_log_policy_line(line.substr(0, kPolicyLine));
+  Put(attempt);
+}
+
+void Core::TakeLogs(TrialRecord& trial, AttemptRecord& attempt, v1::Report& report) {
   if (report.log_lines_size() == 0) return;
   PublishLog publish{trial.trial.trial_id(), {}, false};
   for (v1::LogLine& line : *report.mutable_log_lines()) {
     line.set_sequence(++trial.last_log_sequence);
     line.set_attempt(attempt.attempt.number());
+    JudgeLine(trial, attempt, line.text());
     trial.log_tail.push_back(line);
     if (trial.log_tail.size() > kLogTail) trial.log_tail.pop_front();
     publish.lines.push_back(line);
@@ -244,6 +257,7 @@ void Core::TakeOutcome(AttemptRecord& attempt, NodeRecord& node, const v1::Outco
   if (outcome.exit_code() != 0) attempt.attempt.set_exit_code(outcome.exit_code());
   if (outcome.signal() != 0) attempt.attempt.set_signal(outcome.signal());
   if (outcome.state() == v1::ATTEMPT_STATE_FAILED) {
+    attempt.attempt.set_failed_worker_id(node.worker_id);
     const bool known = outcome.failure_class() != v1::FAILURE_CLASS_UNSPECIFIED &&
                        v1::FailureClass_IsValid(outcome.failure_class());
     return EndAttempt(attempt, v1::ATTEMPT_STATE_FAILED,

@@ -34,6 +34,7 @@ void Core::RestoreStudies(Snapshot& snapshot) {
         study.spec.has_train() && pruner.ok()) {
       study.pruner = *std::move(pruner);
     }
+    study.log_policies = LogPolicies::Make(study.spec.retry());
     state_.study_names[study.study.name()] = study.study.study_id();
   }
   for (const ParamKindRow& row : snapshot.param_kinds) {
@@ -69,6 +70,7 @@ void Core::RestoreAttempts(Snapshot& snapshot) {
     record->command = std::move(row.command);
     record->rendezvous_host = std::move(row.rendezvous_host);
     record->rendezvous_port = row.rendezvous_port;
+    record->running_since = now_.monotonic;
     if (!state_.trials.contains(record->attempt.trial_id())) continue;  // Removed by others.
     TrialRun& run = state_.trials.RunOf(record->attempt.trial_id());
     run.attempt_ids.push_back(record->attempt.attempt_id());
@@ -91,6 +93,7 @@ void Core::RestoreAttempts(Snapshot& snapshot) {
       TrialRecord& trial = TrialOf(*record);
       trial.live_attempt = record->attempt.attempt_id();
       ++StudyOf(trial).live_attempts;
+      StudyOf(trial).live_slots += record->attempt.placements_size();
       state_.live[trial.live_attempt] = record.get();
     }
     state_.attempts[record->attempt.attempt_id()] = std::move(record);

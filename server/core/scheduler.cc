@@ -1,13 +1,25 @@
-// Placement: which trial runs next and where. A gang is placed whole or not at all.
+// Whose turn it is: higher priorities first, then who has the least for its weight. A study of a
+// higher priority takes slots from lower ones, at their next checkpoint; elastic trials grow the
+// same way when slots are left over.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "common/config/config.h"
 #include "server/core/core.h"
 
 namespace vlm::core {
+namespace {
 
-// Studies take turns by how much they already run, so that none starves; ties by age.
+double ShareOf(const StudyRecord& study) {
+  return study.live_slots / (study.study.weight() > 0 ? study.study.weight() : 1);
+}
+
+bool GoesBefore(const StudyRecord* a, const StudyRecord* b) {
+  if (a->study.priority() != b->study.priority()) return a->study.priority() > b->study.priority();
+  return ShareOf(*a) < ShareOf(*b);
+}
+
+}  // namespace
+
 void Core::Schedule() {
   std::vector<StudyRecord*> order;
   for (auto& [id, study] : state_.studies) {
@@ -15,58 +27,81 @@ void Core::Schedule() {
       order.push_back(&study);
     }
   }
-  bool granted = true;
-  while (granted) {
-    granted = false;
-    std::stable_sort(order.begin(), order.end(),
-                     [](auto* a, auto* b) { return a->live_attempts < b->live_attempts; });
-    for (StudyRecord* study : order) {
-      PumpAsks(*study);
-      if (study->study.state() != v1::STUDY_STATE_ACTIVE) continue;
-      if (ScheduleStudy(*study)) {
-        granted = true;
-        break;
-      }
-    }
+  while (GrantOne(order)) {
   }
+  GrowOne();
 }
 
-// True when an attempt was granted.
-bool Core::ScheduleStudy(StudyRecord& study) {
-  if (study.study.parallelism() > 0 && study.live_attempts >= study.study.parallelism()) {
-    return false;
+// One round over the studies until one gets slots. Those after one that is about to get its own
+// wait, lest they take them.
+bool Core::GrantOne(std::vector<StudyRecord*>& order) {
+  std::stable_sort(order.begin(), order.end(), GoesBefore);
+  const StudyRecord* ahead = nullptr;  // Slots are kept for it.
+  bool all_wait = false;               // Also those of its own priority.
+  for (StudyRecord* study : order) {
+    PumpAsks(*study);
+    if (study->study.state() != v1::STUDY_STATE_ACTIVE) continue;
+    if (ahead != nullptr && (all_wait || study->study.priority() < ahead->study.priority())) {
+      SetWaitReason(*study, absl::StrCat("slots are kept for study ", ahead->study.name()));
+      continue;
+    }
+    const Turn turn = ScheduleStudy(*study);
+    if (turn == Turn::kGranted) return true;
+    if (turn == Turn::kNothing) {
+      study->waits_since = -absl::InfiniteDuration();
+      continue;
+    }
+    if (turn == Turn::kNoRoom && study->waits_since == -absl::InfiniteDuration()) {
+      study->waits_since = now_.monotonic;
+    }
+    const bool patient =
+        turn == Turn::kNoRoom && (now_.monotonic - study->waits_since < options_.gang_patience ||
+                                  !FitsAtAll(study->spec.train(), {}));
+    if (turn == Turn::kAsking || MakeRoom(*study) || !patient) {
+      ahead = study;
+      all_wait = turn == Turn::kNoRoom && !patient;
+    }
   }
-  if (TimedOut(study)) return false;
+  return false;
+}
+
+Core::Turn Core::ScheduleStudy(StudyRecord& study) {
+  if (study.study.parallelism() > 0 && study.live_attempts >= study.study.parallelism()) {
+    return Turn::kNothing;
+  }
+  if (TimedOut(study)) return Turn::kNothing;
   const auto due = std::find_if(study.requeued.begin(), study.requeued.end(), [&](int64_t id) {
     return state_.trials.at(id).not_before <= now_.monotonic;
   });
   if (!BudgetLeft(study)) study.held.clear();  // Enqueued trials have used it up meanwhile.
   const bool fresh = BudgetLeft(study) || !study.waiting.empty();
-  if (due == study.requeued.end() && !fresh) return false;
-  auto nodes = Place(study.spec.train().resources(), study.spec.train().cuda_enabled());
+  if (due == study.requeued.end() && !fresh) return Turn::kNothing;
+  const Placement how =
+      due == study.requeued.end() ? Placement() : PlacementOf(study, state_.trials.at(*due));
+  auto nodes = Place(study.spec.train(), how);
   if (!nodes.ok()) {
     SetWaitReason(study, std::string(nodes.status().message()));
-    return false;
+    return Turn::kNoRoom;
   }
   SetWaitReason(study, "");
   if (due != study.requeued.end()) {
     TrialRecord& trial = state_.trials.at(*due);
     study.requeued.erase(due);
     Grant(study, trial, *std::move(nodes));
-    return true;
+    return Turn::kGranted;
   }
   if (!study.held.empty()) {
     Grant(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, TakeHeld(study)), *std::move(nodes));
-    return true;
+    return Turn::kGranted;
   }
-  if (study.question_open) return false;
+  if (study.question_open) return Turn::kAsking;
   study.question_for_ask = false;
   if (!study.waiting.empty()) {
     AskForWaiting(study);
   } else {
     AskSampler(study, 1);
   }
-  return false;
+  return Turn::kAsking;
 }
 
 // Why an ACTIVE study does not get on; for eyes only, stored with the next real change.
@@ -74,147 +109,96 @@ void Core::SetWaitReason(StudyRecord& study, const std::string& reason) {
   study.study.set_reason(study.live_attempts > 0 ? "" : reason);
 }
 
-absl::StatusOr<std::vector<NodeRecord>> Core::Place(const v1::ResourcesConfig& resources,
-                                                    bool cuda_enabled) const {
-  const int world = std::max(1, resources.world_size());
-  struct Free {
-    const WorkerRecord* worker;
-    std::vector<int32_t> slots;
-  };
-  std::string why = "no worker is attached";
-  std::vector<v1::SlotKind> kinds;
-  if (resources.device() != v1::DEVICE_KIND_CPU && cuda_enabled) {
-    kinds.push_back(v1::SLOT_KIND_GPU);
+// Attempts that have been told to leave their slots.
+Placement Core::Leaving() const {
+  Placement how;
+  for (const auto& [id, attempt] : state_.live) {
+    if (attempt->command.action() == v1::Command::ACTION_PREEMPT) how.leaving.insert(id);
   }
-  if (resources.device() != v1::DEVICE_KIND_CUDA) kinds.push_back(v1::SLOT_KIND_CPU);
-  for (v1::SlotKind kind : kinds) {
-    std::vector<Free> frees;
-    int total = 0;
-    int existing = 0;
-    for (const auto& [id, worker] : state_.workers) {
-      if (worker.worker.state() != v1::WORKER_STATE_ATTACHED) continue;
-      Free free{&worker, {}};
-      for (const v1::Slot& slot : worker.worker.slots()) {
-        if (slot.kind() != kind) continue;
-        ++existing;
-        const bool room = resources.slots_per_node() <= 0 ||
-                          static_cast<int>(free.slots.size()) < resources.slots_per_node();
-        if (slot.attempt_id() == 0 && room) free.slots.push_back(slot.index());
-      }
-      total += static_cast<int>(free.slots.size());
-      if (!free.slots.empty()) frees.push_back(std::move(free));
-    }
-    if (existing > 0) {
-      why = absl::StrCat("waits for slots: needs ", world, ", ", total, " of ", existing,
-                         " are free");
-    }
-    if (total < world) continue;
-    // One worker that is just large enough beats several; of several the largest go first.
-    std::stable_sort(frees.begin(), frees.end(), [world](const Free& a, const Free& b) {
-      const bool fits_a = a.slots.size() >= static_cast<size_t>(world);
-      const bool fits_b = b.slots.size() >= static_cast<size_t>(world);
-      if (fits_a != fits_b) return fits_a;
-      return fits_a ? a.slots.size() < b.slots.size() : a.slots.size() > b.slots.size();
-    });
-    std::vector<NodeRecord> nodes;
-    int rank = 0;
-    for (const Free& free : frees) {
-      if (rank == world) break;
-      NodeRecord& node = nodes.emplace_back();
-      node.worker_id = free.worker->worker.worker_id();
-      for (int32_t slot : free.slots) {
-        if (rank == world) break;
-        node.ranks.push_back(rank++);
-        node.slots.push_back(slot);
-      }
-    }
-    return nodes;
-  }
-  return absl::ResourceExhaustedError(why);
+  return how;
 }
 
-void Core::MarkSlots(const AttemptRecord& attempt, int64_t holder) {
-  for (const NodeRecord& node : attempt.nodes) {
-    const auto it = state_.workers.find(node.worker_id);
-    if (it == state_.workers.end()) continue;
-    for (v1::Slot& slot : *it->second.worker.mutable_slots()) {
-      const bool ours =
-          std::find(node.slots.begin(), node.slots.end(), slot.index()) != node.slots.end();
-      if (!ours) continue;
-      if (holder != 0 || slot.attempt_id() == attempt.attempt.attempt_id()) {
-        slot.set_attempt_id(holder);
-      }
+// True: slots for the study are on their way. The lowest priorities go first, of those the newest,
+// which lose the least; and no more than are needed.
+bool Core::MakeRoom(const StudyRecord& study) {
+  const v1::TrainConfig& train = study.spec.train();
+  Placement how = Leaving();
+  if (Place(train, how).ok()) return true;
+  std::vector<AttemptRecord*> victims;
+  for (const auto& [id, attempt] : state_.live) {
+    if (attempt->attempt.state() == v1::ATTEMPT_STATE_RUNNING &&
+        attempt->command.action() == v1::Command::ACTION_UNSPECIFIED &&
+        StudyOf(TrialOf(*attempt)).study.priority() < study.study.priority()) {
+      victims.push_back(attempt);
     }
   }
+  std::stable_sort(victims.begin(), victims.end(), [this](auto* a, auto* b) {
+    const int32_t of_a = StudyOf(TrialOf(*a)).study.priority();
+    const int32_t of_b = StudyOf(TrialOf(*b)).study.priority();
+    return of_a != of_b ? of_a < of_b : a->attempt.attempt_id() > b->attempt.attempt_id();
+  });
+  size_t taken = 0;
+  while (taken < victims.size() && !Place(train, how).ok()) {
+    how.leaving.insert(victims[taken++]->attempt.attempt_id());
+  }
+  if (!Place(train, how).ok()) return false;
+  for (size_t i = 0; i < taken; ++i) {
+    const int64_t id = victims[i]->attempt.attempt_id();
+    how.leaving.erase(id);
+    if (Place(train, how).ok()) continue;  // What came later is enough.
+    how.leaving.insert(id);
+    Command(*victims[i], v1::Command::ACTION_PREEMPT,
+            absl::StrCat("study ", study.study.name(), " of a higher priority needs its slots"));
+  }
+  return true;
 }
 
-void Core::Grant(StudyRecord& study, TrialRecord& trial, std::vector<NodeRecord> nodes) {
-  auto record = std::make_unique<AttemptRecord>();
-  record->nodes = std::move(nodes);
-  v1::Attempt& attempt = record->attempt;
-  attempt.set_attempt_id(++state_.last_attempt_id);
-  attempt.set_trial_id(trial.trial.trial_id());
-  attempt.set_study_id(trial.trial.study_id());
-  attempt.set_number(static_cast<int32_t>(trial.attempt_ids.size()) + 1);
-  attempt.set_last_step(-1);
-  *attempt.mutable_create_time() = ToProto(now_.wall);
-  if (trial.trial.has_checkpoint()) {
-    attempt.set_resumed_from(trial.trial.checkpoint().checkpoint_id());
+bool Core::MayGrow(const AttemptRecord& attempt, const StudyRecord& study) const {
+  const auto& sizes = study.spec.train().resources().world_sizes();
+  return !sizes.empty() && attempt.attempt.placements_size() < *sizes.rbegin() &&
+         attempt.attempt.state() == v1::ATTEMPT_STATE_RUNNING &&
+         attempt.command.action() == v1::Command::ACTION_UNSPECIFIED &&
+         study.study.state() == v1::STUDY_STATE_ACTIVE;
+}
+
+// An elastic trial that runs with fewer ranks than it may is started anew with more, from a
+// checkpoint, once nobody waits for the slots that are left over. One at a time.
+void Core::GrowOne() {
+  if (!Leaving().leaving.empty()) return;
+  for (const auto& [id, study] : state_.studies) {
+    if (study.waits_since != -absl::InfiniteDuration() || study.question_open) return;
   }
-  for (NodeRecord& node : record->nodes) {
-    node.lease_expiry = now_.monotonic + options_.lease;
-    for (size_t i = 0; i < node.ranks.size(); ++i) {
-      v1::RankPlacement& placement = *attempt.add_placements();
-      placement.set_rank(node.ranks[i]);
-      placement.set_worker_id(node.worker_id);
-      placement.set_slot(node.slots[i]);
-    }
-  }
-  AttemptRecord& kept = *record;
-  state_.attempts[attempt.attempt_id()] = std::move(record);
-  state_.live[kept.attempt.attempt_id()] = &kept;
-  SetAttemptState(kept, v1::ATTEMPT_STATE_OFFERED);
-  trial.attempt_ids.push_back(kept.attempt.attempt_id());
-  trial.live_attempt = kept.attempt.attempt_id();
-  trial.trial.set_reason("");
-  ++study.live_attempts;
-  if (study.first_attempt == absl::InfinitePast()) {
-    study.first_attempt = now_.wall;
-    Put(study);
-  }
-  MarkSlots(kept, kept.attempt.attempt_id());
-  Emit("trial.started",
-       absl::StrCat("trial ", NameOf(study, trial), " starts, attempt ", kept.attempt.number()),
-       &study, &trial);
-  for (size_t node = 0; node < kept.nodes.size(); ++node) {
-    v1::CoordinatorMessage message;
-    *message.mutable_offer() = MakeOffer(study, trial, kept, node);
-    PushTo(kept.nodes[node].worker_id, std::move(message));
+  for (const auto& [id, attempt] : state_.live) {
+    const StudyRecord& study = StudyOf(TrialOf(*attempt));
+    if (!MayGrow(*attempt, study)) continue;
+    if (now_.monotonic - attempt->running_since < options_.elastic_patience) continue;
+    Placement how;
+    how.leaving.insert(id);
+    const auto nodes = Place(study.spec.train(), how);
+    if (!nodes.ok()) continue;
+    int ranks = 0;
+    for (const NodeRecord& node : *nodes) ranks += static_cast<int>(node.ranks.size());
+    if (ranks <= attempt->attempt.placements_size()) continue;
+    return Command(*attempt, v1::Command::ACTION_PREEMPT,
+                   absl::StrCat("it grows from ", attempt->attempt.placements_size(), " to ", ranks,
+                                " ranks"));
   }
 }
 
-v1::Offer Core::MakeOffer(const StudyRecord& study, const TrialRecord& trial,
-                          const AttemptRecord& attempt, size_t node) const {
-  v1::Offer offer;
-  offer.set_attempt_id(attempt.attempt.attempt_id());
-  offer.set_trial_id(trial.trial.trial_id());
-  offer.set_trial_number(trial.trial.number());
-  offer.set_epoch(attempt.attempt.number());
-  offer.set_study_name(study.study.name());
-  *offer.mutable_config() = study.spec.train();
-  // The values were checked against the space they were drawn from; a refusal would be the
-  // trainer's to report.
-  (void)config::ApplyParams(trial.trial.params(), offer.mutable_config());
-  for (int32_t rank : attempt.nodes[node].ranks) offer.add_ranks(rank);
-  for (int32_t slot : attempt.nodes[node].slots) offer.add_slots(slot);
-  offer.set_world_size(attempt.attempt.placements_size());
-  offer.set_node(static_cast<int32_t>(node));
-  offer.set_node_count(static_cast<int32_t>(attempt.nodes.size()));
-  if (!attempt.attempt.resumed_from().empty()) {
-    const auto it = state_.checkpoints.find(attempt.attempt.resumed_from());
-    if (it != state_.checkpoints.end()) *offer.mutable_resume_from() = it->second;
+// When a study's patience ends, or an elastic trial may grow.
+absl::Duration Core::NextTurn() const {
+  absl::Duration next = absl::InfiniteDuration();
+  for (const auto& [id, study] : state_.studies) {
+    if (study.waits_since == -absl::InfiniteDuration()) continue;
+    const absl::Duration due = study.waits_since + options_.gang_patience;
+    if (due > now_.monotonic) next = std::min(next, due);
   }
-  return offer;
+  for (const auto& [id, attempt] : state_.live) {
+    if (!MayGrow(*attempt, state_.studies.at(attempt->attempt.study_id()))) continue;
+    const absl::Duration due = attempt->running_since + options_.elastic_patience;
+    if (due > now_.monotonic) next = std::min(next, due);
+  }
+  return next;
 }
 
 }  // namespace vlm::core

@@ -3,14 +3,17 @@
 
 #include <deque>
 #include <map>
-#include <optional>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
 #include "server/core/io.h"
+#include "server/core/log_policies.h"
 #include "server/core/trial_table.h"
 #include "server/search/pruner.h"
 #include "server/search/report_index.h"
@@ -50,6 +53,11 @@ struct StudyRecord {
   };
   std::deque<PendingAsk> asks;
   int live_attempts = 0;
+  int live_slots = 0;  // Of those attempts.
+  // Monotonic; since when it could run something but finds no slots. Infinite past: it does not
+  // wait.
+  absl::Duration waits_since = -absl::InfiniteDuration();
+  std::shared_ptr<const LogPolicies> log_policies;  // Null: none.
 };
 
 // System attribute of a trial that was copied from another study: its number there.
@@ -79,6 +87,13 @@ struct AttemptRecord {
   v1::Command command;  // Newest order, sent again after a reconnect; UNSPECIFIED = none.
   std::string rendezvous_host;
   int32_t rendezvous_port = 0;
+  absl::Duration running_since = absl::ZeroDuration();  // Monotonic; while it is RUNNING.
+};
+
+// What a placement does not take as it is.
+struct Placement {
+  std::set<std::string> avoided;         // Workers.
+  absl::flat_hash_set<int64_t> leaving;  // Attempts whose slots count as free.
 };
 
 struct WorkerRecord {

@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kMaxNameLength = 512;
 constexpr int64_t kMostTrials = 10'000'000;
+constexpr int kHighestPriority = 100;
 
 }  // namespace
 
@@ -63,6 +64,8 @@ v1::Study Core::MakeStudy(const SubmitCall& call, const std::string& name) const
   study.set_n_trials(static_cast<int32_t>(call.spec.n_trials()));
   study.set_timeout_s(call.spec.timeout_s());
   study.set_parallelism(call.spec.parallelism());
+  study.set_priority(call.spec.priority());
+  study.set_weight(call.spec.weight() > 0 ? call.spec.weight() : 1);
   study.set_config_hash(config::ConfigHash(call.spec));
   study.set_owner(call.request.owner());
   return study;
@@ -108,6 +111,7 @@ Core::Result Core::Submit(const SubmitCall& call) {
   auto pruner = search::MakePruner(record.spec.pruner());
   if (!pruner.ok()) return pruner.status();
   record.pruner = *std::move(pruner);
+  record.log_policies = LogPolicies::Make(record.spec.retry());
   study.set_study_id(++state_.last_study_id);
   state_.study_names[name] = study.study_id();
   StudyRecord& kept = state_.studies[study.study_id()];
@@ -122,45 +126,6 @@ Core::Result Core::Submit(const SubmitCall& call) {
   }
   *response->mutable_study() = View(kept);
   return response;
-}
-
-// Refuses what the attached workers could never run, even with every slot free.
-absl::Status Core::CheckPlaceable(const v1::StudySpec& spec) const {
-  const v1::ResourcesConfig& need = spec.train().resources();
-  const int world = std::max(1, need.world_size());
-  int gpus = 0;
-  int cpus = 0;
-  bool attached = false;
-  for (const auto& [id, worker] : state_.workers) {
-    if (worker.session == 0) continue;
-    attached = true;
-    int gpus_here = 0;
-    for (const v1::Slot& slot : worker.worker.slots()) {
-      gpus_here += slot.kind() == v1::SLOT_KIND_GPU;
-    }
-    int cpus_here = worker.worker.slots_size() - gpus_here;
-    if (need.slots_per_node() > 0) {
-      gpus_here = std::min(gpus_here, need.slots_per_node());
-      cpus_here = std::min(cpus_here, need.slots_per_node());
-    }
-    gpus += gpus_here;
-    cpus += cpus_here;
-  }
-  if (!attached) return absl::OkStatus();
-  if (need.device() == v1::DEVICE_KIND_CUDA) {
-    if (gpus >= world) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat(
-        "resources.device is cuda with world_size ", world, ", but the attached workers have ",
-        gpus, " usable GPUs; add a GPU worker or set resources.device: cpu"));
-  }
-  const bool gpu_allowed = need.device() != v1::DEVICE_KIND_CPU && spec.train().cuda_enabled();
-  const int total = std::max(cpus, gpu_allowed ? gpus : 0);
-  if (total < world) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "resources.world_size is ", world, ", but the attached workers have ", total,
-        " usable slots of one kind in all; start workers with more slots or lower world_size"));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status Core::CheckBudget(const StudyRecord& study,
@@ -179,6 +144,14 @@ absl::Status Core::CheckBudget(const StudyRecord& study,
   if (request.has_parallelism() && request.parallelism() < 0) {
     return absl::InvalidArgumentError("parallelism must be 0 (as many as there are slots) or more");
   }
+  if (request.has_priority() && std::abs(request.priority()) > kHighestPriority) {
+    return absl::InvalidArgumentError(absl::StrCat("priority ", request.priority(),
+                                                   " is not within ", -kHighestPriority, " and ",
+                                                   kHighestPriority));
+  }
+  if (request.has_weight() && !(request.weight() > 0 && std::isfinite(request.weight()))) {
+    return absl::InvalidArgumentError("weight must be a number above 0");
+  }
   return absl::OkStatus();
 }
 
@@ -186,6 +159,8 @@ void Core::EditBudget(StudyRecord& study, const v1::UpdateStudyRequest& request)
   if (request.has_n_trials()) study.study.set_n_trials(static_cast<int32_t>(request.n_trials()));
   if (request.has_timeout_s()) study.study.set_timeout_s(request.timeout_s());
   if (request.has_parallelism()) study.study.set_parallelism(request.parallelism());
+  if (request.has_priority()) study.study.set_priority(request.priority());
+  if (request.has_weight()) study.study.set_weight(request.weight());
 }
 
 // What trials have drawn must go with the new ranges, and none may be missing.

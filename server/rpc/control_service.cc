@@ -93,6 +93,7 @@ VLM_PASS(StopTrial)
 VLM_PASS(RetryTrial)
 VLM_PASS(BestTrials)
 VLM_PASS(ListWorkers)
+VLM_PASS(UpdateWorker)
 VLM_PASS(ListCheckpoints)
 #undef VLM_PASS
 

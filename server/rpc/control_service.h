@@ -59,6 +59,8 @@ class ControlService final : public ControlBase {
   grpc::ServerUnaryReactor* Tell(AsyncContext*, const v1::TellRequest*, v1::TellResponse*) override;
   grpc::ServerUnaryReactor* ReportValue(AsyncContext*, const v1::ReportValueRequest*,
                                         v1::ReportValueResponse*) override;
+  grpc::Status UpdateWorker(Context*, const v1::UpdateWorkerRequest*,
+                            v1::UpdateWorkerResponse*) override;
   grpc::Status ListWorkers(Context*, const v1::ListWorkersRequest*,
                            v1::ListWorkersResponse*) override;
   grpc::Status ReadMetrics(Context*, const v1::ReadMetricsRequest*,

@@ -157,6 +157,11 @@ struct Applier {
     BindBody(s, 2, m.worker);
     s.exec();
   }
+  void operator()(const core::DropWorker& m) {
+    SQLite::Statement& s = c.Prepare("DELETE FROM vlm_workers WHERE worker_id = ?");
+    s.bind(1, m.worker_id);
+    s.exec();
+  }
   void operator()(const core::PutCheckpoint& m) {
     SQLite::Statement& s = c.Prepare(
         "INSERT OR REPLACE INTO vlm_checkpoints (checkpoint_id, trial_id, step, sha256, "

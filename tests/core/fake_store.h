@@ -42,6 +42,7 @@ class FakeStore {
   void Put(const PutAttempt& m);
   void Put(const ApplyReport& m);
   void Put(const PutWorker& m) { workers_[m.worker.worker_id()] = m.worker; }
+  void Put(const DropWorker& m) { workers_.erase(m.worker_id); }
   void Put(const PutCheckpoint& m) { checkpoints_[m.checkpoint.checkpoint_id()] = m.checkpoint; }
   void Put(const DeleteCheckpoint& m) { checkpoints_.erase(m.checkpoint_id); }
   void Put(const AppendEvent& m) { events_.push_back(m.event); }

@@ -1,4 +1,6 @@
 // Failure classes, retry budgets, backoff, the study's own end, and its budgets.
+#include <set>
+
 #include "tests/core/core_fixture.h"
 
 namespace vlm::core {
@@ -50,17 +52,108 @@ TEST_F(RetryTest, UnknownFailuresAreRetriedTwice) {
   EXPECT_EQ(AttemptsUntilGivenUp(v1::FAILURE_CLASS_UNKNOWN), 3);
 }
 
-TEST_F(RetryTest, TheDelayDoublesWithEachFailureOfAClass) {
+TEST_F(RetryTest, TheDelayDoublesWithEachFailureOfAClassAndIsSpreadOverItsUpperHalf) {
   ASSERT_TRUE(Submit("a", Spec(1)).ok());
+  FailNext(v1::FAILURE_CLASS_UNKNOWN);
+  Advance(absl::Milliseconds(499));
+  EXPECT_TRUE(TakeOffers(sessions_["w1"]).empty());
+  Advance(absl::Milliseconds(501));
   FailNext(v1::FAILURE_CLASS_UNKNOWN);
   Advance(absl::Milliseconds(999));
   EXPECT_TRUE(TakeOffers(sessions_["w1"]).empty());
-  Advance(absl::Milliseconds(1));
-  FailNext(v1::FAILURE_CLASS_UNKNOWN);
-  Advance(absl::Milliseconds(1999));
-  EXPECT_TRUE(TakeOffers(sessions_["w1"]).empty());
-  Advance(absl::Milliseconds(1));
+  Advance(absl::Milliseconds(1001));
   EXPECT_EQ(TakeOffers(sessions_["w1"]).size(), 1u);
+}
+
+TEST_F(RetryTest, TrialsThatFailTogetherDoNotComeBackTogether) {
+  Attach("w2", 40);
+  v1::StudySpec spec = Spec(40);
+  spec.mutable_retry()->set_halt_after(0);
+  ASSERT_TRUE(Submit("a", spec).ok());
+  for (const v1::Offer& offer : TakeOffers(sessions_["w2"])) {
+    AcceptAs("w2", offer);
+    Report(Failure("w2", offer, 1, v1::FAILURE_CLASS_UNKNOWN));
+  }
+  TakeOffers(sessions_["w2"]);  // Fresh ones, for the slots that became free.
+  std::set<int> moments;
+  for (int i = 0; i < 20; ++i) {
+    Advance(absl::Milliseconds(50));
+    if (!TakeOffers(sessions_["w2"]).empty()) moments.insert(i);
+  }
+  EXPECT_GE(moments.size(), 5u);
+}
+
+TEST_F(RetryTest, ATrialAvoidsTheWorkerWhereItFailedForItsFaults) {
+  Attach("w2", 1);
+  v1::StudySpec spec = Spec(1);
+  spec.mutable_retry()->set_exclude_after(2);
+  ASSERT_TRUE(Submit("a", spec).ok());
+  for (int i = 0; i < 2; ++i) {
+    const v1::Offer offer = NextOffer();
+    EXPECT_EQ(offer.epoch(), i + 1);
+    AcceptAs("w1", offer);
+    Report(Failure("w1", offer, 1, v1::FAILURE_CLASS_INFRA));
+  }
+  Restart();  // It follows from the attempts.
+  leases_.clear();
+  Attach("w1", 1);
+  Attach("w2", 1);
+  Advance(absl::Seconds(3));
+  EXPECT_TRUE(TakeOffers(sessions_["w1"]).empty());
+  EXPECT_EQ(TakeOffers(sessions_["w2"]).size(), 1u);
+}
+
+TEST_F(RetryTest, TheOnlyWorkerIsNotAvoided) {
+  v1::StudySpec spec = Spec(1);
+  spec.mutable_retry()->set_exclude_after(1);
+  ASSERT_TRUE(Submit("a", spec).ok());
+  FailNext(v1::FAILURE_CLASS_INFRA);
+  EXPECT_EQ(NextOffer().epoch(), 2);
+}
+
+class LogPolicyTest : public RetryTest {
+ protected:
+  // Whose first attempt fails with this line in its log.
+  void FailWith(const std::string& line, v1::LogPolicy::Action action) {
+    v1::StudySpec spec = Spec(1);
+    v1::LogPolicy& policy = *spec.mutable_retry()->add_log_policies();
+    policy.set_pattern("ECC error on gpu [0-9]+");
+    policy.set_action(action);
+    ASSERT_TRUE(Submit("a", spec).ok());
+    const v1::Offer offer = AcceptNext("w1");
+    v1::ReportBatch batch = Points("w1", offer, 1, 5, 0.5);
+    batch.mutable_report()->add_log_lines()->set_text(line);
+    Report(batch);
+    Restart();
+    Attach("w1", 1);
+    Report(Failure("w1", offer, 2, v1::FAILURE_CLASS_UNKNOWN));
+  }
+};
+
+TEST_F(LogPolicyTest, AMatchCanEndTheTrial) {
+  FailWith("RuntimeError: ECC error on gpu 3 (uncorrectable)", v1::LogPolicy::ACTION_FAIL);
+  EXPECT_EQ(Trial("a/0").state(), v1::TRIAL_STATE_FAIL);
+  EXPECT_NE(Trial("a/0").reason().find("ECC error on gpu 3"), std::string::npos);
+}
+
+TEST_F(LogPolicyTest, AMatchCanMakeAFailureTheMachines) {
+  FailWith("ECC error on gpu 0", v1::LogPolicy::ACTION_INFRA);
+  EXPECT_EQ(Trial("a/0").attempts(0).failure_class(), v1::FAILURE_CLASS_INFRA);
+  EXPECT_EQ(NextOffer().epoch(), 2);
+}
+
+TEST_F(LogPolicyTest, AMatchCanKeepTheTrialOffTheWorker) {
+  FailWith("ECC error on gpu 0", v1::LogPolicy::ACTION_EXCLUDE_WORKER);
+  Attach("w2", 1);
+  Advance(absl::Seconds(2));
+  EXPECT_TRUE(TakeOffers(sessions_["w1"]).empty());
+  EXPECT_EQ(TakeOffers(sessions_["w2"]).size(), 1u);
+}
+
+TEST_F(LogPolicyTest, WhatDoesNotMatchChangesNothing) {
+  FailWith("ECC error on gpu x", v1::LogPolicy::ACTION_FAIL);
+  EXPECT_EQ(Trial("a/0").state(), v1::TRIAL_STATE_RUNNING);
+  EXPECT_EQ(NextOffer().epoch(), 2);
 }
 
 TEST_F(RetryTest, TheEngineIsToldWhenABackoffEnds) {

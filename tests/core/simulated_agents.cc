@@ -64,9 +64,10 @@ void Simulation::Train(Agent& agent, Agent::Job& job) {
   report.set_last_step(step);
   const int kind = Draw(100);
   if (job.order != v1::Command::ACTION_UNSPECIFIED) {
-    report.mutable_outcome()->set_state(job.order == v1::Command::ACTION_PRUNE
-                                            ? v1::ATTEMPT_STATE_PRUNED
-                                            : v1::ATTEMPT_STATE_STOPPED);
+    report.mutable_outcome()->set_state(
+        job.order == v1::Command::ACTION_PRUNE     ? v1::ATTEMPT_STATE_PRUNED
+        : job.order == v1::Command::ACTION_PREEMPT ? v1::ATTEMPT_STATE_PREEMPTED
+                                                   : v1::ATTEMPT_STATE_STOPPED);
   } else if (kind < 15) {
     report.mutable_outcome()->set_state(v1::ATTEMPT_STATE_SUCCEEDED);
     report.mutable_outcome()->add_values(kind == 0 ? NAN : 0.1 * Draw(10));

@@ -54,35 +54,53 @@ void Simulation::Act() {
   ActAsAgent(agents_[static_cast<size_t>(Draw(3))]);
 }
 
+void Simulation::SubmitSome() {
+  SubmitCall call;
+  call.spec.set_n_trials(1 + Draw(5));
+  call.spec.add_directions(v1::DIRECTION_MINIMIZE);
+  v1::ResourcesConfig& resources = *call.spec.mutable_train()->mutable_resources();
+  resources.set_world_size(1 + Draw(3));
+  resources.set_device(v1::DEVICE_KIND_CPU);
+  resources.set_max_nodes(Chance(20) ? 1 : 0);
+  if (Chance(30)) {
+    for (int ranks = 1; ranks <= resources.world_size(); ++ranks) resources.add_world_sizes(ranks);
+  }
+  call.spec.mutable_pruner()->set_name(Chance(50) ? "median" : "none");
+  v1::RetryConfig& retry = *call.spec.mutable_retry();
+  retry.set_infra(Draw(6));
+  retry.set_unknown(Draw(3));
+  retry.set_halt_after(Draw(4));
+  retry.set_exclude_after(Draw(3));
+  call.spec.set_parallelism(Draw(3));
+  call.spec.set_priority(Draw(3));
+  call.spec.set_weight(1 + Draw(2));
+  call.spec.set_timeout_s(Chance(20) ? 30 : 0);
+  v1::SearchParam* rate = call.spec.add_search_space();
+  rate->set_name("learning_rate");
+  rate->mutable_distribution()->mutable_float_distribution()->set_low(0.001);
+  rate->mutable_distribution()->mutable_float_distribution()->set_high(0.01);
+  call.request.set_name(absl::StrCat("study", next_study_));
+  const int64_t before = core_->state().last_study_id;
+  Step({core::Call{1, call}});
+  if (core_->state().last_study_id > before) {
+    submitted_.insert(before + 1);
+    ++next_study_;
+  }
+}
+
 void Simulation::ActAsPerson() {
   const std::string study = std::to_string(1 + Draw(std::max(1, next_study_)));
   const std::string trial = std::to_string(1 + Draw(20));
-  switch (Draw(8)) {
+  switch (Draw(9)) {
     case 0:
-    case 1: {
-      SubmitCall call;
-      call.spec.set_n_trials(1 + Draw(5));
-      call.spec.add_directions(v1::DIRECTION_MINIMIZE);
-      call.spec.mutable_train()->mutable_resources()->set_world_size(1 + Draw(3));
-      call.spec.mutable_train()->mutable_resources()->set_device(v1::DEVICE_KIND_CPU);
-      call.spec.mutable_pruner()->set_name(Chance(50) ? "median" : "none");
-      call.spec.mutable_retry()->set_infra(Draw(6));
-      call.spec.mutable_retry()->set_unknown(Draw(3));
-      call.spec.mutable_retry()->set_halt_after(Draw(4));
-      call.spec.set_parallelism(Draw(3));
-      call.spec.set_timeout_s(Chance(20) ? 30 : 0);
-      v1::SearchParam* rate = call.spec.add_search_space();
-      rate->set_name("learning_rate");
-      rate->mutable_distribution()->mutable_float_distribution()->set_low(0.001);
-      rate->mutable_distribution()->mutable_float_distribution()->set_high(0.01);
-      call.request.set_name(absl::StrCat("study", next_study_));
-      const int64_t before = core_->state().last_study_id;
-      Step({core::Call{1, call}});
-      if (core_->state().last_study_id > before) {
-        submitted_.insert(before + 1);
-        ++next_study_;
-      }
-      return;
+    case 1:
+      return SubmitSome();
+    case 8: {
+      v1::UpdateWorkerRequest request;
+      request.set_worker(absl::StrCat("w", Draw(3)));
+      request.set_action(static_cast<v1::UpdateWorkerRequest::Action>(1 + Draw(4)));
+      if (Chance(50)) request.set_action(v1::UpdateWorkerRequest::ACTION_UNCORDON);
+      return Step({core::Call{8, request}});
     }
     case 2: {
       v1::StopTrialRequest request;
@@ -165,6 +183,12 @@ void Simulation::Settle() {
     }
     return false;
   };
+  for (const Agent& agent : agents_) {
+    v1::UpdateWorkerRequest request;
+    request.set_worker(agent.id);
+    request.set_action(v1::UpdateWorkerRequest::ACTION_UNCORDON);
+    Step({core::Call{9, request}});
+  }
   for (int i = 0; i < 3000 && open() && !::testing::Test::HasFailure(); ++i) {
     clock_.Advance(absl::Milliseconds(300));
     AnswerQuestions();

@@ -69,6 +69,7 @@ class Simulation {
   }
   void Act();
   void ActAsPerson();
+  void SubmitSome();
   void ActAsAgent(Agent& agent);
   void Attach(Agent& agent);
   void ReadInbox(Agent& agent);

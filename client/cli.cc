@@ -118,6 +118,7 @@ Cli::Cli() : root_("Trains vision-language models and searches their hyper-param
   AddTrialCommands(*this);
   AddFleetCommands(*this);
   AddWorkerCommands(*this);
+  AddAdminCommands(*this);
   AddProfileCommands(*this);
   AddPlotCommands(*this);
   AddCheckpointCommands(*this);

@@ -65,6 +65,7 @@ void AddStudyCommands(Cli& cli);
 void AddTrialCommands(Cli& cli);
 void AddFleetCommands(Cli& cli);  // status
 void AddWorkerCommands(Cli& cli);
+void AddAdminCommands(Cli& cli);       // admin backup, admin fsck
 void AddLocalCommands(Cli& cli);       // up, down
 void AddCheckpointCommands(Cli& cli);  // ckpt, generate
 void AddProfileCommands(Cli& cli);

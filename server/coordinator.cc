@@ -110,8 +110,9 @@ absl::Status Coordinator::Parts::Serve(const CoordinatorOptions& options) {
   if (!options.http.empty()) {
     ASSIGN_OR_RETURN(http, HttpServer::Bind(options.http));
   }
-  rpc::ControlParts control_parts{engine.get(), hub.get(), store.get(), reader.get(),
-                                  http ? http->address() : ""};
+  rpc::ControlParts control_parts{
+      engine.get(),    hub.get(), store.get(), reader.get(), http ? http->address() : "",
+      options.data_dir};
   control = std::make_unique<rpc::ControlService>(control_parts);
   fleet = std::make_unique<rpc::FleetService>(engine.get(), hub.get(), files.get());
   optuna = std::make_unique<rpc::OptunaService>(engine.get());

@@ -8,6 +8,7 @@
 #include "CLI/CLI.hpp"
 #include "common/log.h"
 #include "server/coordinator.h"
+#include "server/storage/check.h"
 #include "yaml-cpp/yaml.h"
 
 namespace {
@@ -50,6 +51,25 @@ bool ReadConfig(const std::string& path, vlm::server::CoordinatorOptions* option
   return true;
 }
 
+// For a directory that no coordinator serves. 0: nothing is damaged.
+int CheckOffline(const std::string& data_dir) {
+  bool damage = false;
+  vlm::storage::CheckSink sink;
+  sink.finding = [&](const vlm::storage::Finding& finding) {
+    damage = damage || finding.damage;
+    std::printf("%s: %s %s\n", finding.damage ? "damage" : "note", finding.subject.c_str(),
+                finding.message.c_str());
+  };
+  sink.progress = [](int64_t) { return true; };
+  const absl::Status checked = vlm::storage::CheckDataDir(data_dir, true, sink);
+  if (!checked.ok()) {
+    std::fprintf(stderr, "vlm-coordinator: %s\n", std::string(checked.message()).c_str());
+    return EXIT_FAILURE;
+  }
+  if (!damage) std::printf("no damage was found in %s\n", data_dir.c_str());
+  return damage ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -69,6 +89,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 36500));
   app.add_option("--config", config,
                  "YAML file with the keys data, listen, http, insecure, keep_deleted_days");
+  bool check = false;
+  app.add_flag("--check", check, "Read everything in --data, name what is damaged, and end");
   app.add_option("--log-level", log_level, "debug, info, warning or error");
   app.set_version_flag("--version", "vlm-coordinator 0.1.0");
   CLI11_PARSE(app, argc, argv);
@@ -77,6 +99,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "vlm-coordinator: --data DIR is needed: where studies are kept\n");
     return 2;
   }
+  if (check) return CheckOffline(options.data_dir);
   if (options.listen.empty()) options.listen = {"127.0.0.1:7747"};
   vlm::InitLog("vlm-coordinator", log_level.empty() ? "info" : log_level);
   umask(0077);  // Studies and checkpoints are their owner's.

@@ -52,8 +52,7 @@ void Reader::UnknownKey(const std::string& name, const YAML::Node& where) {
   names.insert(names.end(),
                {"study.sampler", "study.sampler.fixed", "study.sampler.reference_points",
                 "study.pruner", "study.search_space", "study.objectives", "study.constraints",
-                "study.enqueue", "study.seed_from", "optimizer.betas",
-                "retry.log_policies"});
+                "study.enqueue", "study.seed_from", "optimizer.betas", "retry.log_policies"});
   std::string near = Nearest(name, names);
   if (near.empty()) {
     // A key in the wrong section is found by its last part.

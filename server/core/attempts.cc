@@ -193,6 +193,7 @@ void Core::ExpireLeases() {
     }
   }
   for (AttemptRecord* attempt : lost) {
+    if (IsEnd(attempt->attempt.state())) continue;  // With the study that another one's loss ended.
     std::string who;
     for (const NodeRecord& node : attempt->nodes) {
       if (node.finished || node.lease_expiry > now_.monotonic) continue;

@@ -5,6 +5,15 @@
 #include "absl/strings/str_cat.h"
 
 namespace vlm::core {
+namespace {
+
+absl::Status LeaseGone(const CheckUpload& upload) {
+  return absl::FailedPreconditionError(absl::StrCat("attempt ", upload.attempt_id, " epoch ",
+                                                    upload.epoch, " no longer holds its lease"));
+}
+
+}  // namespace
+
 google::protobuf::Timestamp ToProto(absl::Time t) {
   google::protobuf::Timestamp out;
   out.set_seconds(absl::ToUnixSeconds(t));  // Rounds down, also before 1970.
@@ -205,12 +214,8 @@ void Core::Handle(const Call& call) {
       c.ReplyTo(t, std::visit([&](const auto& request) { return c.Serve(request); }, x.request));
     }
     void operator()(const CheckUpload& x) {
-      if (c.LiveAttempt(x.attempt_id, x.epoch) != nullptr) {
-        return c.ReplyTo(t, MessagePtr(new v1::GetStatusResponse));
-      }
-      c.ReplyTo(t,
-                absl::FailedPreconditionError(absl::StrCat("attempt ", x.attempt_id, " epoch ",
-                                                           x.epoch, " no longer holds its lease")));
+      const bool live = c.LiveAttempt(x.attempt_id, x.epoch) != nullptr;
+      c.ReplyTo(t, live ? Result(MessagePtr(new v1::GetStatusResponse)) : Result(LeaseGone(x)));
     }
   };
   std::visit(Visitor{*this, t}, call.body);

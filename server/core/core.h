@@ -258,6 +258,7 @@ class Core {
   // What came of a study's turn. kAsking: its sampler has been asked, the slots are kept for it.
   enum class Turn { kGranted, kAsking, kNoRoom, kNothing };
   void Schedule();
+  bool Overdue(const StudyRecord& study) const;
   bool GrantOne(std::vector<StudyRecord*>& order);
   Turn ScheduleStudy(StudyRecord& study);
   Placement Leaving() const;

@@ -111,6 +111,7 @@ void Core::LoseUnheld(const v1::Hello& hello) {
     }
   }
   for (AttemptRecord* attempt : gone) {
+    if (IsEnd(attempt->attempt.state())) continue;
     attempt->attempt.set_failed_worker_id(hello.worker_id());
     EndAttempt(*attempt, v1::ATTEMPT_STATE_LOST, v1::FAILURE_CLASS_INFRA,
                absl::StrCat("worker ", hello.name(), " was restarted"));

@@ -12,7 +12,7 @@ struct Room {
   std::vector<int32_t> slots;
 };
 
-const char* NameOf(v1::SlotKind kind) { return kind == v1::SLOT_KIND_GPU ? "GPU" : "CPU"; }
+const char* KindName(v1::SlotKind kind) { return kind == v1::SLOT_KIND_GPU ? "GPU" : "CPU"; }
 
 // In the order in which they are tried.
 std::vector<v1::SlotKind> KindsOf(const v1::TrainConfig& train) {
@@ -73,7 +73,9 @@ std::vector<Room> RoomsOf(const State& state, v1::SlotKind kind, int per_node, c
                           bool whole) {
   std::vector<Room> rooms;
   for (const auto& [id, worker] : state.workers) {
-    if (worker.worker.state() != v1::WORKER_STATE_ATTACHED || worker.worker.cordoned()) continue;
+    const bool in_service =
+        worker.worker.state() == v1::WORKER_STATE_ATTACHED && !worker.worker.cordoned();
+    if (worker.session == 0 || (!in_service && !how.out_of_service)) continue;
     if (how.avoided.contains(id)) continue;
     Room room{&worker, {}};
     for (const v1::Slot& slot : worker.worker.slots()) {
@@ -126,7 +128,7 @@ std::string Core::WhyNoRoom(const v1::TrainConfig& train, const Placement& how) 
     }
     for (const Room& room : RoomsOf(state_, kind, 0, how, true)) existing += room.slots.size();
     if (existing == 0 && !why.empty()) continue;
-    const std::string name = NameOf(kind);
+    const std::string name = KindName(kind);
     if (existing == 0) {
       why = absl::StrCat("waits for slots: no worker has a ", name, " slot");
     } else if (need.max_nodes() == 1) {
@@ -179,12 +181,14 @@ absl::Status Core::CheckPlaceable(const v1::StudySpec& spec) const {
   const v1::ResourcesConfig& need = spec.train().resources();
   bool attached = false;
   for (const auto& [id, worker] : state_.workers) attached = attached || worker.session != 0;
-  if (!attached || FitsAtAll(spec.train(), {})) return absl::OkStatus();
+  Placement how;
+  how.out_of_service = true;  // They may come back.
+  if (!attached || FitsAtAll(spec.train(), how)) return absl::OkStatus();
   size_t slots = 0;
   size_t largest = 0;
   for (v1::SlotKind kind : KindsOf(spec.train())) {
     size_t here = 0;
-    for (const Room& room : RoomsOf(state_, kind, need.slots_per_node(), {}, true)) {
+    for (const Room& room : RoomsOf(state_, kind, need.slots_per_node(), how, true)) {
       here += room.slots.size();
       largest = std::max(largest, room.slots.size());
     }

@@ -13,12 +13,17 @@ double ShareOf(const StudyRecord& study) {
   return study.live_slots / (study.study.weight() > 0 ? study.study.weight() : 1);
 }
 
-bool GoesBefore(const StudyRecord* a, const StudyRecord* b) {
-  if (a->study.priority() != b->study.priority()) return a->study.priority() > b->study.priority();
-  return ShareOf(*a) < ShareOf(*b);
-}
-
 }  // namespace
+
+// Whether it has waited for slots for so long that the next ones are kept for it. Only a gang can
+// be overtaken.
+bool Core::Overdue(const StudyRecord& study) const {
+  const v1::ResourcesConfig& need = study.spec.train().resources();
+  const int least = need.world_sizes().empty() ? need.world_size() : need.world_sizes(0);
+  return least > 1 && study.waits_since != -absl::InfiniteDuration() &&
+         now_.monotonic - study.waits_since >= options_.gang_patience &&
+         FitsAtAll(study.spec.train(), {});
+}
 
 void Core::Schedule() {
   std::vector<StudyRecord*> order;
@@ -35,9 +40,15 @@ void Core::Schedule() {
 // One round over the studies until one gets slots. Those after one that is about to get its own
 // wait, lest they take them.
 bool Core::GrantOne(std::vector<StudyRecord*>& order) {
-  std::stable_sort(order.begin(), order.end(), GoesBefore);
+  std::stable_sort(order.begin(), order.end(), [this](const auto* a, const auto* b) {
+    if (a->study.priority() != b->study.priority()) {
+      return a->study.priority() > b->study.priority();
+    }
+    if (Overdue(*a) != Overdue(*b)) return Overdue(*a);
+    return ShareOf(*a) < ShareOf(*b);
+  });
   const StudyRecord* ahead = nullptr;  // Slots are kept for it.
-  bool all_wait = false;               // Also those of its own priority.
+  bool all_wait = false;               // Also by those of its own priority.
   for (StudyRecord* study : order) {
     PumpAsks(*study);
     if (study->study.state() != v1::STUDY_STATE_ACTIVE) continue;
@@ -54,12 +65,10 @@ bool Core::GrantOne(std::vector<StudyRecord*>& order) {
     if (turn == Turn::kNoRoom && study->waits_since == -absl::InfiniteDuration()) {
       study->waits_since = now_.monotonic;
     }
-    const bool patient =
-        turn == Turn::kNoRoom && (now_.monotonic - study->waits_since < options_.gang_patience ||
-                                  !FitsAtAll(study->spec.train(), {}));
-    if (turn == Turn::kAsking || MakeRoom(*study) || !patient) {
+    const bool overdue = Overdue(*study);
+    if (turn == Turn::kAsking || overdue || MakeRoom(*study)) {
       ahead = study;
-      all_wait = turn == Turn::kNoRoom && !patient;
+      all_wait = turn == Turn::kAsking || overdue;
     }
   }
   return false;
@@ -94,7 +103,7 @@ Core::Turn Core::ScheduleStudy(StudyRecord& study) {
     Grant(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, TakeHeld(study)), *std::move(nodes));
     return Turn::kGranted;
   }
-  if (study.question_open) return Turn::kAsking;
+  if (study.question_open) return study.question_for_ask ? Turn::kNothing : Turn::kAsking;
   study.question_for_ask = false;
   if (!study.waiting.empty()) {
     AskForWaiting(study);

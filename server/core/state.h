@@ -94,6 +94,7 @@ struct AttemptRecord {
 struct Placement {
   std::set<std::string> avoided;         // Workers.
   absl::flat_hash_set<int64_t> leaving;  // Attempts whose slots count as free.
+  bool out_of_service = false;           // Cordoned and draining workers count too.
 };
 
 struct WorkerRecord {

@@ -17,6 +17,7 @@ struct ControlParts {
   storage::Store* store = nullptr;
   server::TaskThread* reader = nullptr;  // Runs store reads for streams.
   std::string http_address;
+  std::string data_dir;
 };
 
 using ControlStreams = v1::Control::WithCallbackMethod_Watch<
@@ -66,6 +67,10 @@ class ControlService final : public ControlBase {
   grpc::Status ReadMetrics(Context*, const v1::ReadMetricsRequest*,
                            v1::ReadMetricsResponse*) override;
   grpc::Status GetProfile(Context*, const v1::GetProfileRequest*, v1::GetProfileResponse*) override;
+  grpc::Status Backup(Context*, const v1::BackupRequest*,
+                      grpc::ServerWriter<v1::BackupResponse>*) override;
+  grpc::Status CheckStore(Context*, const v1::CheckStoreRequest*,
+                          grpc::ServerWriter<v1::CheckStoreResponse>*) override;
   grpc::Status ListCheckpoints(Context*, const v1::ListCheckpointsRequest*,
                                v1::ListCheckpointsResponse*) override;
   grpc::Status GetStatus(Context*, const v1::GetStatusRequest*, v1::GetStatusResponse*) override;

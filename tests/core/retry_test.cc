@@ -96,8 +96,8 @@ TEST_F(RetryTest, ATrialAvoidsTheWorkerWhereItFailedForItsFaults) {
   }
   Restart();  // It follows from the attempts.
   leases_.clear();
+  Attach("w2", 1);  // Alone, w1 would not be avoided.
   Attach("w1", 1);
-  Attach("w2", 1);
   Advance(absl::Seconds(3));
   EXPECT_TRUE(TakeOffers(sessions_["w1"]).empty());
   EXPECT_EQ(TakeOffers(sessions_["w2"]).size(), 1u);
@@ -159,7 +159,8 @@ TEST_F(LogPolicyTest, WhatDoesNotMatchChangesNothing) {
 TEST_F(RetryTest, TheEngineIsToldWhenABackoffEnds) {
   ASSERT_TRUE(Submit("a", Spec(1)).ok());
   FailNext(v1::FAILURE_CLASS_UNKNOWN);
-  EXPECT_EQ(core_->NextDeadline() - clock_.Monotonic(), absl::Seconds(1));
+  EXPECT_GE(core_->NextDeadline() - clock_.Monotonic(), absl::Milliseconds(500));
+  EXPECT_LE(core_->NextDeadline() - clock_.Monotonic(), absl::Seconds(1));
 }
 
 TEST_F(RetryTest, ClassesHaveBudgetsOfTheirOwn) {

@@ -1,8 +1,10 @@
 // Questions for several trials at once.
 #include "server/search_thread.h"
 
-#include <future>
+#include <optional>
+#include <utility>
 
+#include "common/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -45,9 +47,10 @@ search::TrialPtr View(int64_t number, v1::TrialState state, const std::vector<v1
 class Asker {
  public:
   core::Suggestion Ask(int64_t number, int64_t count) {
-    answer_ = {};
     thread_.Handle(core::SearchAsk{1, number, {}, count});
-    return answer_.get_future().get();
+    MutexLock lock(mutex_);
+    while (!answer_) answered_.Wait(mutex_);
+    return *std::exchange(answer_, std::nullopt);
   }
   void Tell(int64_t number, v1::TrialState state, const std::vector<v1::Param>& params) {
     thread_.Handle(core::SearchTrial{1, View(number, state, params)});
@@ -60,8 +63,16 @@ class Asker {
   }
 
  private:
-  std::promise<core::Suggestion> answer_;
-  SearchThread thread_{[this](core::Suggestion s) { answer_.set_value(std::move(s)); }};
+  void Take(core::Suggestion suggestion) {
+    MutexLock lock(mutex_);
+    answer_ = std::move(suggestion);
+    answered_.NotifyAll();
+  }
+
+  Mutex mutex_;
+  CondVar answered_;
+  std::optional<core::Suggestion> answer_ ABSL_GUARDED_BY(mutex_);
+  SearchThread thread_{[this](core::Suggestion s) { Take(std::move(s)); }};
 };
 
 // Values, not messages, to be readable when they differ.

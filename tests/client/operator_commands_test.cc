@@ -13,8 +13,14 @@ using ::testing::HasSubstr;
 
 class OperatorCommandsTest : public ProgramTest {
  protected:
+  // Once it has attached.
   std::string NameOfTheWorker() {
-    return Vlmctl({"worker", "list", "-o", "json"}).json().at(0)["name"];
+    Json workers;
+    EXPECT_TRUE(vlm::testing::Eventually(absl::Seconds(10), [&] {
+      workers = Vlmctl({"worker", "list", "-o", "json"}).json();
+      return !workers.empty();
+    }));
+    return workers.empty() ? "" : workers[0]["name"];
   }
 };
 

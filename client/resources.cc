@@ -291,7 +291,7 @@ Records WorkerRecords(const std::vector<v1::Worker>& workers) {
       {{"state", "STATE"},
        [](const W& w) { return StateText(w.state()); },
        [](const W& w) {
-         return absl::StrCat(StateText(w.state()), w.cordoned() ? ",CORDONED" : "");
+         return absl::StrCat(StateText(w.state()), w.cordoned() ? ",cordoned" : "");
        }},
       {{"cordoned", "CORDONED", Show::kDataOnly}, [](const W& w) { return w.cordoned(); }, {}},
       {{"slots", "SLOTS"}, SlotsJson, [](const W& w) { return absl::StrCat(w.slots_size()); }},

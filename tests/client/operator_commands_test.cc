@@ -30,7 +30,7 @@ TEST_F(OperatorCommandsTest, AWorkerIsCordonedAndUncordoned) {
   const Ran cordoned = Vlmctl({"worker", "cordon", name, "--reason", "new fans", "-o", "json"});
   ASSERT_EQ(cordoned.code, 0) << cordoned.err;
   EXPECT_EQ(cordoned.json()["cordoned"], true);
-  EXPECT_THAT(Vlmctl({"worker", "list"}).out, HasSubstr("CORDONED"));
+  EXPECT_THAT(Vlmctl({"worker", "list"}).out, HasSubstr("attached,cordoned"));
   EXPECT_THAT(Vlmctl({"worker", "list"}).out, HasSubstr("new fans"));
   EXPECT_EQ(Vlmctl({"worker", "uncordon", name, "-o", "json"}).json()["cordoned"], false);
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/mix.h"
 #include "server/core/core.h"
 
 namespace vlm::core {
@@ -34,10 +35,8 @@ int RetryBudget(const v1::RetryConfig& retry, v1::FailureClass failure_class) {
 absl::Duration Backoff(const v1::RetryConfig& retry, int failed, int64_t trial_id) {
   const absl::Duration most = std::min(
       kLongestBackoff, absl::Seconds(retry.backoff_s()) * std::pow(2.0, std::min(failed - 1, 10)));
-  uint64_t hash = (static_cast<uint64_t>(trial_id) << 8) + static_cast<uint64_t>(failed);
-  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9;  // SplitMix64's finalizer.
-  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111eb;
-  hash ^= hash >> 31;
+  const uint64_t hash =
+      Mix64((static_cast<uint64_t>(trial_id) << 8) + static_cast<uint64_t>(failed));
   return most * (0.5 + 0.5 * static_cast<double>(hash >> 11) * 0x1p-53);
 }
 

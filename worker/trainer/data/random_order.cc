@@ -4,16 +4,13 @@
 #include <random>
 #include <utility>
 
+#include "common/mix.h"
+
 namespace vlm::data {
 namespace {
 
-// Finalizer of SplitMix64 (Steele, Lea, Flood 2014): neighbouring seeds share no bits afterwards.
-uint64_t Mix(uint64_t x) {
-  x += 0x9E3779B97F4A7C15;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  return x ^ (x >> 31);
-}
+// A step of SplitMix64: neighbouring seeds share no bits afterwards, and 0 is a seed like others.
+uint64_t Mix(uint64_t x) { return Mix64(x + 0x9E3779B97F4A7C15); }
 
 // Without bias: numbers of the incomplete last interval are drawn again.
 uint64_t Below(std::mt19937_64& engine, uint64_t n) {

@@ -84,10 +84,8 @@ void Reader::ReadCondition(const std::string& key, const YAML::Node& item_key,
     for (const v1::SearchParam& known : result_->spec.search_space()) {
       if (known.name() != param->name()) names.push_back(known.name());
     }
-    const std::string near = Nearest(name, names);
     return Issue(item_key, key, absl::StrCat("\"", name, "\" is no other searched parameter"),
-                 near.empty() ? "name one of study.search_space"
-                              : absl::StrCat("did you mean \"", near, "\"?"));
+                 DidYouMean(name, names, "name one of study.search_space"));
   }
   if (parent->distribution().has_float_distribution()) {
     return Issue(item_key, key, absl::StrCat(name, " is a range of reals; equality says little"),

@@ -212,6 +212,16 @@ std::string Nearest(absl::string_view text, const std::vector<std::string>& name
   return best;
 }
 
+std::string NoneOf(absl::string_view text, const std::vector<std::string>& known) {
+  return absl::StrCat("\"", text, "\" is none of ", absl::StrJoin(known, ", "));
+}
+
+std::string DidYouMean(absl::string_view text, const std::vector<std::string>& known,
+                       const std::string& otherwise) {
+  const std::string near = Nearest(text, known);
+  return near.empty() ? otherwise : absl::StrCat("did you mean \"", near, "\"?");
+}
+
 Place Resolve(const Key& key, v1::StudySpec* spec) {
   Place place{spec, nullptr};
   for (absl::string_view part : absl::StrSplit(key.field, '.')) {

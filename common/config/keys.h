@@ -28,6 +28,11 @@ const Key* FindKey(absl::string_view name);
 const std::vector<std::string>& Sections();
 // The name among `names` that `text` probably means; empty if none is near.
 std::string Nearest(absl::string_view text, const std::vector<std::string>& names);
+// What an issue says of a word that is none of `known`, and suggests: the nearest one, or
+// `otherwise`.
+std::string NoneOf(absl::string_view text, const std::vector<std::string>& known);
+std::string DidYouMean(absl::string_view text, const std::vector<std::string>& known,
+                       const std::string& otherwise = "");
 
 // Where a key lives in a message: the innermost message (created) and its field.
 struct Place {

@@ -56,10 +56,8 @@ void Reader::CheckNames(const std::string& key, const YAML::Node& map,
     }
     seen.push_back(name);
     if (known.empty() || std::find(known.begin(), known.end(), name) != known.end()) continue;
-    const std::string near = Nearest(name, known);
     Issue(item.first, absl::StrCat(key, ".", name), "unknown key",
-          near.empty() ? absl::StrCat("known: ", absl::StrJoin(known, ", "))
-                       : absl::StrCat("did you mean \"", near, "\"?"));
+          DidYouMean(name, known, absl::StrCat("known: ", absl::StrJoin(known, ", "))));
   }
 }
 
@@ -67,10 +65,8 @@ std::string Reader::ReadMetric(const std::string& key, const YAML::Node& item) {
   const YAML::Node node = item["metric"];
   const std::string metric = Text(node);
   if (std::find(Metrics().begin(), Metrics().end(), metric) != Metrics().end()) return metric;
-  const std::string near = Nearest(metric, Metrics());
-  Issue(node.IsDefined() ? node : item, absl::StrCat(key, ".metric"),
-        absl::StrCat("\"", metric, "\" is none of ", absl::StrJoin(Metrics(), ", ")),
-        near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
+  Issue(node.IsDefined() ? node : item, absl::StrCat(key, ".metric"), NoneOf(metric, Metrics()),
+        DidYouMean(metric, Metrics()));
   return "";
 }
 
@@ -215,9 +211,7 @@ void Reader::EnqueueOne(const YAML::Node& item, v1::FixedParams* fixed) {
     if (param == space.end()) {
       std::vector<std::string> names;
       for (const v1::SearchParam& known : space) names.push_back(known.name());
-      const std::string near = Nearest(name, names);
-      Issue(entry.first, key, "is not in study.search_space",
-            near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
+      Issue(entry.first, key, "is not in study.search_space", DidYouMean(name, names));
       continue;
     }
     v1::ParamValue value;

@@ -6,9 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "common/config/pruner.h"
 
 namespace vlm::config {
 namespace {
@@ -160,8 +158,7 @@ void Reader::ReadScalar(const Key& key, const YAML::Node& value) {
     std::string suggestion;
     const Place place = Resolve(key, &result_->spec);
     if (place.field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_ENUM) {
-      const std::string near = Nearest(value.Scalar(), EnumTexts(*place.field));
-      if (!near.empty()) suggestion = absl::StrCat("did you mean \"", near, "\"?");
+      suggestion = DidYouMean(value.Scalar(), EnumTexts(*place.field));
     }
     Issue(value, key.name, wrong, suggestion);
   }

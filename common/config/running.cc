@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/config/pruner.h"
 #include "common/config/reader.h"
 #include "re2/re2.h"
@@ -80,10 +79,7 @@ void Reader::CheckNamesOfParts() {
   const auto one_of = [&](const std::string& key, const std::string& value,
                           const std::vector<std::string>& known) {
     if (std::find(known.begin(), known.end(), value) != known.end()) return;
-    const std::string near = Nearest(value, known);
-    IssueAt(PlaceOf(key), key,
-            absl::StrCat("\"", value, "\" is none of ", absl::StrJoin(known, ", ")),
-            near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
+    IssueAt(PlaceOf(key), key, NoneOf(value, known), DidYouMean(value, known));
   };
   one_of("study.metric", spec.metric(), {"val_loss", "train_loss"});
   one_of("study.sampler.name", spec.sampler().name(), SamplerNames());
@@ -114,10 +110,8 @@ void Reader::ReadLogPolicies(const YAML::Node& value) {
     const std::string name = action.IsDefined() && action.IsScalar() ? action.Scalar() : "";
     const auto at = std::find(Actions().begin(), Actions().end(), name);
     if (at == Actions().end()) {
-      const std::string near = Nearest(name, Actions());
       Issue(action.IsDefined() ? action : item, absl::StrCat(key, ".action"),
-            absl::StrCat("\"", name, "\" is none of ", absl::StrJoin(Actions(), ", ")),
-            near.empty() ? "" : absl::StrCat("did you mean \"", near, "\"?"));
+            NoneOf(name, Actions()), DidYouMean(name, Actions()));
       continue;
     }
     policy.set_action(static_cast<v1::LogPolicy::Action>(at - Actions().begin() + 1));

@@ -118,6 +118,7 @@ class Core {
   Result UpdateStudy(const UpdateCall& call);
   absl::Status CheckSpace(const StudyRecord& study, const UpdateCall& call) const;
   void EditSpace(StudyRecord& study, const UpdateCall& call);
+  static absl::Status Equip(StudyRecord& study);
   std::string MakeUpName(const std::string& config_path) const;
   absl::Status CheckBudget(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
   bool HasBudgetAfter(const StudyRecord& study, const v1::UpdateStudyRequest& request) const;
@@ -150,8 +151,8 @@ class Core {
   void AddObjectives(TrialRecord& trial, int64_t step, const std::vector<double>& values);
   void StoreConstraints(const StudyRecord& study, TrialRecord& trial);
   static absl::Status CheckConstraints(const StudyRecord& study, const v1::TellRequest& request);
-  void StoreConstraints(const StudyRecord& study, TrialRecord& trial,
-                        const google::protobuf::RepeatedField<double>& told);
+  void StoreViolations(const StudyRecord& study, TrialRecord& trial,
+                       const std::vector<std::optional<double>>& violations);
 
   // seeds.cc
   absl::StatusOr<std::vector<v1::Trial>> FindSeeds(const SubmitCall& call);
@@ -240,6 +241,7 @@ class Core {
   void FixOrEnd(StudyRecord& study, TrialRecord& record);
 
   // search_flow.cc
+  void Ask(StudyRecord& study, SearchAsk question);
   void AskSampler(StudyRecord& study, int64_t count);
   static std::vector<v1::Param> TakeHeld(StudyRecord& study);
   void AnswerAsk(StudyRecord& study, TrialRecord& trial);
@@ -269,8 +271,7 @@ class Core {
   void SetWaitReason(StudyRecord& study, const std::string& reason);
 
   // placement.cc
-  absl::StatusOr<std::vector<NodeRecord>> Place(const v1::TrainConfig& train,
-                                                const Placement& how) const;
+  std::vector<NodeRecord> Place(const v1::TrainConfig& train, const Placement& how) const;
   std::string WhyNoRoom(const v1::TrainConfig& train, const Placement& how) const;
   bool FitsAtAll(const v1::TrainConfig& train, const Placement& how) const;
   Placement PlacementOf(const StudyRecord& study, const TrialRecord& trial) const;

@@ -176,10 +176,7 @@ Core::Result Core::RestoreStudy(const RestoreCall& call) {
   if (call.whole.has_first_attempt_time()) {
     study.first_attempt = FromProto(call.whole.first_attempt_time());
   }
-  if (auto pruner = search::MakePruner(study.spec.pruner()); pruner.ok()) {
-    study.pruner = *std::move(pruner);
-  }
-  study.log_policies = LogPolicies::Make(study.spec.retry());
+  (void)Equip(study);
   // It takes up nothing by itself.
   if (study.study.state() == v1::STUDY_STATE_ACTIVE && study.spec.has_train()) {
     study.study.set_state(v1::STUDY_STATE_PAUSED);

@@ -95,22 +95,40 @@ void Core::AddObjectives(TrialRecord& trial, int64_t step, const std::vector<dou
   StoreAttribute(trial, key, search::JsonNumbers(values));
 }
 
-// By how far each bound is missed, in both forms that Optuna and its dashboard read. A metric
-// without a point says nothing; one that is NaN breaks its bounds.
+// By how far each bound is missed. A metric without a point says nothing; one that is NaN breaks
+// its bounds.
 void Core::StoreConstraints(const StudyRecord& study, TrialRecord& trial) {
-  std::vector<double> list;
+  std::vector<std::optional<double>> violations;
   for (const v1::MetricConstraint& constraint : study.spec.constraints()) {
     const std::optional<double> value = LastPoint(study, trial, constraint.metric());
-    if (!value) continue;
+    if (!value) {
+      violations.push_back(std::nullopt);
+      continue;
+    }
     double excess = -INFINITY;
     if (constraint.has_upper()) excess = std::max(excess, *value - constraint.upper());
     if (constraint.has_lower()) excess = std::max(excess, constraint.lower() - *value);
     if (std::isnan(*value)) excess = INFINITY;
-    StoreAttribute(trial, absl::StrCat("constraints:", constraint.name()),
-                   search::JsonNumber(excess));
-    list.push_back(excess);
+    violations.push_back(excess);
   }
-  if (!list.empty() && list.size() == static_cast<size_t>(study.spec.constraints_size())) {
+  StoreViolations(study, trial, violations);
+}
+
+// In both forms that Optuna and its dashboard read: a number by the name of each constraint, and a
+// list of all if none is missing. Of a study without constraints of ours only the list.
+void Core::StoreViolations(const StudyRecord& study, TrialRecord& trial,
+                           const std::vector<std::optional<double>>& violations) {
+  std::vector<double> list;
+  for (size_t i = 0; i < violations.size(); ++i) {
+    if (!violations[i]) continue;
+    const auto index = static_cast<int>(i);
+    if (index < study.spec.constraints_size()) {
+      StoreAttribute(trial, absl::StrCat("constraints:", study.spec.constraints(index).name()),
+                     search::JsonNumber(*violations[i]));
+    }
+    list.push_back(*violations[i]);
+  }
+  if (!list.empty() && list.size() == violations.size()) {
     StoreAttribute(trial, "constraints", search::JsonNumbers(list));
   }
 }
@@ -134,17 +152,6 @@ absl::Status Core::CheckConstraints(const StudyRecord& study, const v1::TellRequ
                                    out->append(constraint.name());
                                  }),
                    "), the call ", told.size(), " values for them"));
-}
-
-// REQUIRES: CheckConstraints.
-void Core::StoreConstraints(const StudyRecord& study, TrialRecord& trial,
-                            const google::protobuf::RepeatedField<double>& told) {
-  if (told.empty()) return;
-  for (int i = 0; i < study.spec.constraints_size(); ++i) {
-    StoreAttribute(trial, absl::StrCat("constraints:", study.spec.constraints(i).name()),
-                   search::JsonNumber(told[i]));
-  }
-  StoreAttribute(trial, "constraints", search::JsonNumbers({told.begin(), told.end()}));
 }
 
 }  // namespace vlm::core

@@ -90,10 +90,24 @@ std::vector<Room> RoomsOf(const State& state, v1::SlotKind kind, int per_node, c
   return rooms;
 }
 
+struct Total {
+  size_t slots = 0;
+  size_t largest = 0;  // Of one worker.
+};
+
+Total TotalOf(const std::vector<Room>& rooms) {
+  Total total;
+  for (const Room& room : rooms) {
+    total.slots += room.slots.size();
+    total.largest = std::max(total.largest, room.slots.size());
+  }
+  return total;
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<NodeRecord>> Core::Place(const v1::TrainConfig& train,
-                                                    const Placement& how) const {
+// Empty: it does not fit.
+std::vector<NodeRecord> Core::Place(const v1::TrainConfig& train, const Placement& how) const {
   const v1::ResourcesConfig& need = train.resources();
   for (int size : SizesOf(need)) {
     for (v1::SlotKind kind : KindsOf(train)) {
@@ -102,7 +116,7 @@ absl::StatusOr<std::vector<NodeRecord>> Core::Place(const v1::TrainConfig& train
       if (!nodes.empty()) return nodes;
     }
   }
-  return absl::ResourceExhaustedError(WhyNoRoom(train, how));
+  return {};
 }
 
 // One sentence for people: what is needed, what there is.
@@ -119,23 +133,17 @@ std::string Core::WhyNoRoom(const v1::TrainConfig& train, const Placement& how) 
   if (attached == cordoned) return "every attached worker is cordoned";
   std::string why;
   for (v1::SlotKind kind : KindsOf(train)) {
-    size_t free = 0;
-    size_t largest = 0;
-    size_t existing = 0;
-    for (const Room& room : RoomsOf(state_, kind, need.slots_per_node(), how, false)) {
-      free += room.slots.size();
-      largest = std::max(largest, room.slots.size());
-    }
-    for (const Room& room : RoomsOf(state_, kind, 0, how, true)) existing += room.slots.size();
+    const Total free = TotalOf(RoomsOf(state_, kind, need.slots_per_node(), how, false));
+    const size_t existing = TotalOf(RoomsOf(state_, kind, 0, how, true)).slots;
     if (existing == 0 && !why.empty()) continue;
     const std::string name = KindName(kind);
     if (existing == 0) {
       why = absl::StrCat("waits for slots: no worker has a ", name, " slot");
     } else if (need.max_nodes() == 1) {
       why = absl::StrCat("waits for slots: needs ", Needs(need),
-                         " of one worker, the most free are ", largest);
+                         " of one worker, the most free are ", free.largest);
     } else {
-      why = absl::StrCat("waits for slots: needs ", Needs(need), ", ", free, " of ", existing,
+      why = absl::StrCat("waits for slots: needs ", Needs(need), ", ", free.slots, " of ", existing,
                          " are free");
       if (need.max_nodes() > 0) absl::StrAppend(&why, " on at most ", need.max_nodes(), " workers");
     }
@@ -187,12 +195,9 @@ absl::Status Core::CheckPlaceable(const v1::StudySpec& spec) const {
   size_t slots = 0;
   size_t largest = 0;
   for (v1::SlotKind kind : KindsOf(spec.train())) {
-    size_t here = 0;
-    for (const Room& room : RoomsOf(state_, kind, need.slots_per_node(), how, true)) {
-      here += room.slots.size();
-      largest = std::max(largest, room.slots.size());
-    }
-    slots = std::max(slots, here);
+    const Total here = TotalOf(RoomsOf(state_, kind, need.slots_per_node(), how, true));
+    slots = std::max(slots, here.slots);
+    largest = std::max(largest, here.largest);
   }
   if (need.device() == v1::DEVICE_KIND_CUDA && need.max_nodes() == 0) {
     return absl::FailedPreconditionError(

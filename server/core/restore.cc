@@ -30,11 +30,7 @@ void Core::RestoreStudies(Snapshot& snapshot) {
     if (absl::ParseTime(absl::RFC3339_full, row.first_attempt_time, &first, &error)) {
       study.first_attempt = first;
     }
-    if (auto pruner = search::MakePruner(study.spec.pruner());
-        study.spec.has_train() && pruner.ok()) {
-      study.pruner = *std::move(pruner);
-    }
-    study.log_policies = LogPolicies::Make(study.spec.retry());
+    if (study.spec.has_train()) (void)Equip(study);
     state_.study_names[study.study.name()] = study.study.study_id();
   }
   for (const ParamKindRow& row : snapshot.param_kinds) {

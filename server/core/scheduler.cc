@@ -88,19 +88,19 @@ Core::Turn Core::ScheduleStudy(StudyRecord& study) {
   const Placement how =
       due == study.requeued.end() ? Placement() : PlacementOf(study, state_.trials.at(*due));
   auto nodes = Place(study.spec.train(), how);
-  if (!nodes.ok()) {
-    SetWaitReason(study, std::string(nodes.status().message()));
+  if (nodes.empty()) {
+    SetWaitReason(study, WhyNoRoom(study.spec.train(), how));
     return Turn::kNoRoom;
   }
   SetWaitReason(study, "");
   if (due != study.requeued.end()) {
     TrialRecord& trial = state_.trials.at(*due);
     study.requeued.erase(due);
-    Grant(study, trial, *std::move(nodes));
+    Grant(study, trial, std::move(nodes));
     return Turn::kGranted;
   }
   if (!study.held.empty()) {
-    Grant(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, TakeHeld(study)), *std::move(nodes));
+    Grant(study, NewTrial(study, v1::TRIAL_STATE_RUNNING, TakeHeld(study)), std::move(nodes));
     return Turn::kGranted;
   }
   if (study.question_open) return study.question_for_ask ? Turn::kNothing : Turn::kAsking;
@@ -132,7 +132,7 @@ Placement Core::Leaving() const {
 bool Core::MakeRoom(const StudyRecord& study) {
   const v1::TrainConfig& train = study.spec.train();
   Placement how = Leaving();
-  if (Place(train, how).ok()) return true;
+  if (!Place(train, how).empty()) return true;
   std::vector<AttemptRecord*> victims;
   for (const auto& [id, attempt] : state_.live) {
     if (attempt->attempt.state() == v1::ATTEMPT_STATE_RUNNING &&
@@ -147,14 +147,16 @@ bool Core::MakeRoom(const StudyRecord& study) {
     return of_a != of_b ? of_a < of_b : a->attempt.attempt_id() > b->attempt.attempt_id();
   });
   size_t taken = 0;
-  while (taken < victims.size() && !Place(train, how).ok()) {
+  bool fits = false;
+  while (!fits && taken < victims.size()) {
     how.leaving.insert(victims[taken++]->attempt.attempt_id());
+    fits = !Place(train, how).empty();
   }
-  if (!Place(train, how).ok()) return false;
+  if (!fits) return false;
   for (size_t i = 0; i < taken; ++i) {
     const int64_t id = victims[i]->attempt.attempt_id();
     how.leaving.erase(id);
-    if (Place(train, how).ok()) continue;  // What came later is enough.
+    if (!Place(train, how).empty()) continue;  // What came later is enough.
     how.leaving.insert(id);
     Command(*victims[i], v1::Command::ACTION_PREEMPT,
             absl::StrCat("study ", study.study.name(), " of a higher priority needs its slots"));
@@ -184,9 +186,8 @@ void Core::GrowOne() {
     Placement how;
     how.leaving.insert(id);
     const auto nodes = Place(study.spec.train(), how);
-    if (!nodes.ok()) continue;
     int ranks = 0;
-    for (const NodeRecord& node : *nodes) ranks += static_cast<int>(node.ranks.size());
+    for (const NodeRecord& node : nodes) ranks += static_cast<int>(node.ranks.size());
     if (ranks <= attempt->attempt.placements_size()) continue;
     return Command(*attempt, v1::Command::ACTION_PREEMPT,
                    absl::StrCat("it grows from ", attempt->attempt.placements_size(), " to ", ranks,

@@ -108,12 +108,15 @@ void Core::AnnounceStudy(const StudyRecord& study) {
                                       std::move(directions), study.spec, study.sampler_state});
 }
 
+void Core::Ask(StudyRecord& study, SearchAsk question) {
+  study.question_open = true;
+  study.question_waiting = question.count == 0;
+  out_->effects.push_back(std::move(question));
+}
+
 // For the next `count` trials.
 void Core::AskSampler(StudyRecord& study, int64_t count) {
-  study.question_open = true;
-  study.question_waiting = false;
-  out_->effects.push_back(
-      SearchAsk{study.study.study_id(), static_cast<int64_t>(study.trial_ids.size()), {}, count});
+  Ask(study, {study.study.study_id(), static_cast<int64_t>(study.trial_ids.size()), {}, count});
 }
 
 std::vector<v1::Param> Core::TakeHeld(StudyRecord& study) {
@@ -236,9 +239,7 @@ void Core::AskForWaiting(StudyRecord& study) {
       fixed[param.name()] = *internal;
     }
   }
-  study.question_open = true;
-  study.question_waiting = true;
-  out_->effects.push_back(SearchAsk{study.study.study_id(), number, std::move(fixed), 0});
+  Ask(study, {study.study.study_id(), number, std::move(fixed), 0});
 }
 
 void Core::AnswerAsk(StudyRecord& study, TrialRecord& trial) {

@@ -71,6 +71,15 @@ v1::Study Core::MakeStudy(const SubmitCall& call, const std::string& name) const
   return study;
 }
 
+// What its specification is turned into once. An error of the pruner leaves it without one.
+absl::Status Core::Equip(StudyRecord& study) {
+  study.log_policies = LogPolicies::Make(study.spec.retry());
+  auto pruner = search::MakePruner(study.spec.pruner());
+  if (!pruner.ok()) return pruner.status();
+  study.pruner = *std::move(pruner);
+  return absl::OkStatus();
+}
+
 Core::Result Core::Submit(const SubmitCall& call) {
   std::string name = !call.request.name().empty() ? call.request.name() : call.spec.name();
   if (name.empty()) name = MakeUpName(call.request.config_path());
@@ -108,10 +117,7 @@ Core::Result Core::Submit(const SubmitCall& call) {
     *response->mutable_study() = study;
     return response;
   }
-  auto pruner = search::MakePruner(record.spec.pruner());
-  if (!pruner.ok()) return pruner.status();
-  record.pruner = *std::move(pruner);
-  record.log_policies = LogPolicies::Make(record.spec.retry());
+  if (absl::Status equipped = Equip(record); !equipped.ok()) return equipped;
   study.set_study_id(++state_.last_study_id);
   state_.study_names[name] = study.study_id();
   StudyRecord& kept = state_.studies[study.study_id()];

@@ -332,7 +332,8 @@ Core::Result Core::Tell(const v1::TellRequest& request) {
   if (request.state() == v1::TRIAL_STATE_FAIL) {
     values.clear();
   } else {
-    StoreConstraints(StudyOf(trial), trial, request.constraints());
+    StoreViolations(StudyOf(trial), trial,
+                    {request.constraints().begin(), request.constraints().end()});
   }
   EndTrial(trial, request.state(), std::move(values), "");
   auto response = std::make_shared<v1::TellResponse>();

@@ -12,9 +12,10 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/status.h"
 #include "server/storage/connection.h"
+#include "server/storage/file_bytes.h"
+#include "server/storage/own_checkpoints.h"
 
 namespace vlm::storage {
 namespace {
@@ -22,9 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kDatabase[] = "study.db";
-constexpr char kCheckpoints[] = "checkpoints";
-constexpr char kSuffix[] = ".safetensors";
-constexpr char kOwnStore[] = "coordinator:";
 
 absl::Status Failed(const std::string& what, const std::error_code& error) {
   const std::string message = absl::StrCat(what, ": ", error.message());
@@ -72,45 +70,42 @@ class Copier {
     // First what there is, so that little can go away between the study file's moment and its copy.
     if (checkpoints) RETURN_IF_ERROR(CopyCheckpoints(Listed()));
     RETURN_IF_ERROR(CopyDatabase());
-    std::vector<std::string> named;
+    std::vector<OwnCheckpoint> named;
     RETURN_IF_ERROR(Guard(to_, [&] { named = Named(); }));
-    if (checkpoints) RETURN_IF_ERROR(CopyCheckpoints(named));
+    std::vector<std::string> files;
+    for (const OwnCheckpoint& checkpoint : named) files.push_back(checkpoint.file);
+    if (checkpoints) RETURN_IF_ERROR(CopyCheckpoints(files));
     RETURN_IF_ERROR(Guard(to_, [&] { TakeOut(named); }));
     RETURN_IF_ERROR(Sync(absl::StrCat(to_, "/", kDatabase)));
-    if (checkpoints) RETURN_IF_ERROR(Sync(absl::StrCat(to_, "/", kCheckpoints)));
+    if (checkpoints) RETURN_IF_ERROR(Sync(absl::StrCat(to_, "/", kCheckpointFolder)));
     return Sync(to_);
   }
 
  private:
   std::string From(const std::string& name) const {
-    return absl::StrCat(from_, "/", kCheckpoints, "/", name);
+    return absl::StrCat(from_, "/", kCheckpointFolder, "/", name);
   }
   std::string To(const std::string& name) const {
-    return absl::StrCat(to_, "/", kCheckpoints, "/", name);
+    return absl::StrCat(to_, "/", kCheckpointFolder, "/", name);
   }
   // Checkpoint files that are whole.
   std::vector<std::string> Listed() const {
     std::vector<std::string> names;
     std::error_code error;
     for (const auto& entry :
-         fs::directory_iterator(absl::StrCat(from_, "/", kCheckpoints), error)) {
+         fs::directory_iterator(absl::StrCat(from_, "/", kCheckpointFolder), error)) {
       const std::string name = entry.path().filename().string();
-      if (entry.is_regular_file(error) && absl::EndsWith(name, kSuffix)) names.push_back(name);
+      if (entry.is_regular_file(error) && absl::EndsWith(name, kCheckpointSuffix))
+        names.push_back(name);
     }
     return names;
   }
   absl::Status Measure(bool checkpoints) {
-    std::error_code error;
-    for (const char* suffix : {"", "-wal"}) {
-      const auto size = fs::file_size(absl::StrCat(from_, "/", kDatabase, suffix), error);
-      if (!error) progress_.total_bytes += static_cast<int64_t>(size);
-    }
+    progress_.total_bytes = DatabaseBytes(absl::StrCat(from_, "/", kDatabase));
     if (!checkpoints) return absl::OkStatus();
-    for (const std::string& name : Listed()) {
-      const auto size = fs::file_size(From(name), error);
-      if (!error) progress_.total_bytes += static_cast<int64_t>(size);
-    }
-    return fs::create_directories(absl::StrCat(to_, "/", kCheckpoints), error) || !error
+    for (const std::string& name : Listed()) progress_.total_bytes += FileBytes(From(name));
+    std::error_code error;
+    return fs::create_directories(absl::StrCat(to_, "/", kCheckpointFolder), error) || !error
                ? absl::OkStatus()
                : Failed(to_, error);
   }
@@ -135,9 +130,7 @@ class Copier {
       if (error == std::errc::no_such_file_or_directory) continue;  // Removed meanwhile.
       if (error) return Failed(To(name), error);
       copied_.insert(name);
-      const auto size = fs::file_size(To(name), error);
-      RETURN_IF_ERROR(
-          Say(absl::StrCat(kCheckpoints, "/", name), error ? 0 : static_cast<int64_t>(size)));
+      RETURN_IF_ERROR(Say(absl::StrCat(kCheckpointFolder, "/", name), FileBytes(To(name))));
     }
     return absl::OkStatus();
   }
@@ -150,27 +143,19 @@ class Copier {
       vacuum.bind(1, path);
       vacuum.exec();
     }));
-    std::error_code error;
-    const auto size = fs::file_size(path, error);
-    return Say(kDatabase, error ? 0 : static_cast<int64_t>(size));
+    return Say(kDatabase, FileBytes(path));
   }
-  // Files of our own store that the copied study file names.
-  std::vector<std::string> Named() const {
-    std::vector<std::string> names;
+  // What the copied study file names.
+  std::vector<OwnCheckpoint> Named() const {
     Connection copy(absl::StrCat(to_, "/", kDatabase), false);
-    SQLite::Statement& s = copy.Prepare("SELECT checkpoint_id, uri FROM vlm_checkpoints");
-    while (s.executeStep()) {
-      if (!absl::StartsWith(s.getColumn(1).getString(), kOwnStore)) continue;
-      names.push_back(absl::StrCat(s.getColumn(0).getString(), kSuffix));
-    }
-    return names;
+    return OwnCheckpoints(copy);
   }
-  void TakeOut(const std::vector<std::string>& named) const {
+  void TakeOut(const std::vector<OwnCheckpoint>& named) const {
     Connection copy(absl::StrCat(to_, "/", kDatabase), true);
-    for (const std::string& name : named) {
-      if (copied_.count(name) > 0) continue;
+    for (const OwnCheckpoint& checkpoint : named) {
+      if (copied_.count(checkpoint.file) > 0) continue;
       SQLite::Statement& s = copy.Prepare("DELETE FROM vlm_checkpoints WHERE checkpoint_id = ?");
-      s.bind(1, std::string(absl::StripSuffix(name, kSuffix)));
+      s.bind(1, checkpoint.id);
       s.exec();
     }
   }

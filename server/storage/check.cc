@@ -8,6 +8,7 @@
 #include "common/status.h"
 #include "server/storage/blocks.h"
 #include "server/storage/connection.h"
+#include "server/storage/own_checkpoints.h"
 #include "vlm/v1/control.pb.h"
 #include "vlm/v1/trainer.pb.h"
 
@@ -153,22 +154,6 @@ class Checker {
   bool cancelled_ = false;
 };
 
-struct StoredFile {
-  std::string id;
-  std::string sha256;
-};
-
-std::vector<StoredFile> OwnFiles(Connection& c, const std::string& only = "") {
-  SQLite::Statement& s = c.Prepare(
-      "SELECT checkpoint_id, sha256 FROM vlm_checkpoints WHERE uri LIKE 'coordinator:%' "
-      "AND (? = '' OR checkpoint_id = ?)");
-  s.bind(1, only);
-  s.bind(2, only);
-  std::vector<StoredFile> files;
-  while (s.executeStep()) files.push_back({s.getColumn(0).getString(), s.getColumn(1).getString()});
-  return files;
-}
-
 std::string WrongWith(const std::string& path, const std::string& sha256) {
   constexpr char kRemedy[] = "; an attempt that would go on from it takes the one before";
   const auto hash = Sha256File(path);
@@ -180,11 +165,12 @@ std::string WrongWith(const std::string& path, const std::string& sha256) {
 // False: cancelled.
 bool CheckFiles(Connection& c, const std::string& data_dir, const CheckSink& sink) {
   int64_t looked = 0;
-  for (const StoredFile& file : OwnFiles(c)) {
-    const std::string name = absl::StrCat("checkpoints/", file.id, ".safetensors");
-    const std::string wrong = WrongWith(absl::StrCat(data_dir, "/", name), file.sha256);
+  for (const OwnCheckpoint& checkpoint : OwnCheckpoints(c)) {
+    const std::string name = absl::StrCat(kCheckpointFolder, "/", checkpoint.file);
+    const std::string wrong = WrongWith(absl::StrCat(data_dir, "/", name), checkpoint.sha256);
     // One that was removed meanwhile is no loss.
-    if (!wrong.empty() && !OwnFiles(c, file.id).empty()) sink.finding({true, name, wrong});
+    if (!wrong.empty() && !OwnCheckpoints(c, checkpoint.id).empty())
+      sink.finding({true, name, wrong});
     if (!sink.progress(++looked)) return false;
   }
   return true;

@@ -1,11 +1,11 @@
 #include "server/storage/store.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/clock.h"
 #include "common/status.h"
+#include "server/storage/file_bytes.h"
 #include "server/storage/foreign.h"
 #include "server/storage/load.h"
 #include "server/storage/migrations.h"
@@ -146,14 +146,6 @@ absl::Status Store::Commit(const std::vector<const core::Batch*>& batches) {
   return stored;
 }
 
-int64_t Store::FileBytes() const {
-  int64_t bytes = 0;
-  for (const char* suffix : {"", "-wal"}) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(parts_->path + suffix, error);
-    if (!error) bytes += static_cast<int64_t>(size);
-  }
-  return bytes;
-}
+int64_t Store::FileBytes() const { return DatabaseBytes(parts_->path); }
 
 }  // namespace vlm::storage

@@ -82,11 +82,11 @@ absl::StatusOr<std::vector<Values>> FromFile(const std::string& path) {
 // What a value looks like without a range to say what it is.
 v1::ParamValue FreeValue(const Text& given) {
   v1::ParamValue value;
+  value.set_string_value(given.text);
+  if (given.quoted) return value;
   int64_t whole = 0;
   double number = 0;
-  if (given.quoted) {
-    value.set_string_value(given.text);
-  } else if (given.text == "null") {
+  if (given.text == "null") {
     value.set_null_value(true);
   } else if (given.text == "true" || given.text == "false") {
     value.set_bool_value(given.text == "true");
@@ -94,8 +94,6 @@ v1::ParamValue FreeValue(const Text& given) {
     value.set_int_value(whole);
   } else if (absl::SimpleAtod(given.text, &number) && std::isfinite(number)) {
     value.set_float_value(number);
-  } else {
-    value.set_string_value(given.text);
   }
   return value;
 }

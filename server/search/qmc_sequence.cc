@@ -99,7 +99,7 @@ void Pcg64::Shuffle(std::vector<uint32_t>& values) {
 
 // Bratley and Fox, "Algorithm 659", section 2.
 SobolSequence::Directions SobolSequence::Initialize(size_t dimension) {
-  const SobolDimension& table = kSobolDimensions[dimension];
+  const SobolDimension& table = SobolDimensionOf(dimension);
   const auto degree = static_cast<size_t>(std::bit_width(table.polynomial)) - 1;
   Directions v{};
   for (size_t j = 0; j < kBits; ++j) {

@@ -14,7 +14,8 @@ struct SobolDimension {
   std::array<uint32_t, 10> initial;
 };
 inline constexpr size_t kMaxSobolDimensions = 128;
-extern const SobolDimension kSobolDimensions[kMaxSobolDimensions];
+// REQUIRES: dimension < kMaxSobolDimensions.
+const SobolDimension& SobolDimensionOf(size_t dimension);
 
 // numpy.random.Generator over PCG64, as far as scrambling needs it.
 class Pcg64 {

@@ -4,8 +4,9 @@
 #include "server/search/qmc_sequence.h"
 
 namespace vlm::search {
+namespace {
 
-const SobolDimension kSobolDimensions[kMaxSobolDimensions] = {
+constexpr SobolDimension kSobolDimensions[kMaxSobolDimensions] = {
     {1, {1}},
     {3, {1}},
     {7, {1, 3}},
@@ -135,5 +136,9 @@ const SobolDimension kSobolDimensions[kMaxSobolDimensions] = {
     {1479, {1, 3, 7, 7, 5, 49, 29, 155, 323, 589}},
     {1509, {1, 3, 3, 7, 5, 41, 127, 61, 261, 717}},
 };
+
+}  // namespace
+
+const SobolDimension& SobolDimensionOf(size_t dimension) { return kSobolDimensions[dimension]; }
 
 }  // namespace vlm::search

@@ -116,7 +116,7 @@ Cli::Cli() : root_("Trains vision-language models and searches their hyper-param
   AddSubmitCommands(*this);
   AddStudyCommands(*this);
   AddTrialCommands(*this);
-  AddFleetCommands(*this);
+  AddStatusCommand(*this);
   AddWorkerCommands(*this);
   AddAdminCommands(*this);
   AddProfileCommands(*this);

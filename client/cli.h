@@ -17,6 +17,9 @@ namespace vlm::client {
 // A command's result: an exit code, or an error that the table of exit codes maps.
 using Result = absl::StatusOr<int>;
 
+// Of a command without flags of its own.
+struct NoArgs {};
+
 class Cli {
  public:
   Cli();
@@ -63,7 +66,7 @@ CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
 void AddSubmitCommands(Cli& cli);
 void AddStudyCommands(Cli& cli);
 void AddTrialCommands(Cli& cli);
-void AddFleetCommands(Cli& cli);  // status
+void AddStatusCommand(Cli& cli);
 void AddWorkerCommands(Cli& cli);
 void AddAdminCommands(Cli& cli);       // admin backup, admin fsck
 void AddLocalCommands(Cli& cli);       // up, down

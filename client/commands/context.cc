@@ -5,8 +5,6 @@
 namespace vlm::client {
 namespace {
 
-struct NoArgs {};
-
 Result List(Session& session, const NoArgs&) {
   ASSIGN_OR_RETURN(const ContextFile file, LoadContexts(ContextPath()));
   using Item = std::pair<std::string, Target>;

@@ -20,8 +20,7 @@ Result Importance(Session& session, const ImportanceArgs& args) {
   if (args.objective >= 0) request.set_objective(args.objective);
   request.set_target_quantile(args.target);
   request.set_region_quantile(args.region);
-  request.set_evaluator(args.evaluator == "fanova" ? v1::GetImportanceRequest::EVALUATOR_FANOVA
-                                                   : v1::GetImportanceRequest::EVALUATOR_PED_ANOVA);
+  request.set_evaluator(EvaluatorOf(args.evaluator));
   ASSIGN_OR_RETURN(const auto response, session.Call(&ControlStub::GetImportance, request));
   using I = v1::GetImportanceResponse::Importance;
   const std::vector<Field<I>> fields = {
@@ -38,6 +37,18 @@ Result Importance(Session& session, const ImportanceArgs& args) {
 
 }  // namespace
 
+void AddEvaluator(CLI::App* command, std::string* evaluator) {
+  command
+      ->add_option("--evaluator", *evaluator,
+                   "ped-anova: for reaching the best trials; fanova: for the value [ped-anova]")
+      ->check(CLI::IsMember({"ped-anova", "fanova"}));
+}
+
+v1::GetImportanceRequest::Evaluator EvaluatorOf(const std::string& name) {
+  return name == "fanova" ? v1::GetImportanceRequest::EVALUATOR_FANOVA
+                          : v1::GetImportanceRequest::EVALUATOR_PED_ANOVA;
+}
+
 void AddStudyAnalysis(Cli& cli, CLI::App* group) {
   ImportanceArgs* args = nullptr;
   CLI::App* command = cli.Add<ImportanceArgs>(
@@ -48,10 +59,7 @@ void AddStudyAnalysis(Cli& cli, CLI::App* group) {
       ->add_option("--objective", args->objective,
                    "One objective, from 0 [with several: reaching the Pareto front]")
       ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--evaluator", args->evaluator,
-                   "ped-anova: for reaching the best trials; fanova: for the value [ped-anova]")
-      ->check(CLI::IsMember({"ped-anova", "fanova"}));
+  AddEvaluator(command, &args->evaluator);
   command
       ->add_option("--target-quantile", args->target, "Share of the best trials to explain [0.1]")
       ->check(CLI::PositiveNumber);

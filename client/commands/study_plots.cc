@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/commands/study_analysis.h"
 #include "client/study_data.h"
 #include "insight/plot/distribution.h"
 
@@ -72,9 +73,7 @@ absl::StatusOr<v1::GetImportanceResponse> ReadImportance(Session& session,
   v1::GetImportanceRequest request;
   request.set_study(args.study);
   if (!args.objectives.empty()) request.set_objective(args.objectives[0]);
-  if (args.evaluator == "fanova") {
-    request.set_evaluator(v1::GetImportanceRequest::EVALUATOR_FANOVA);
-  }
+  request.set_evaluator(EvaluatorOf(args.evaluator));
   return session.Call(&ControlStub::GetImportance, request);
 }
 
@@ -227,10 +226,7 @@ void AddStudyPlots(Cli& cli, CLI::App* group) {
                              "vlmctl plot importance demo --out importance.svg", Importance, &args);
   AddFlags(command, args);
   AddObjective(command, args, 1);
-  command
-      ->add_option("--evaluator", args->evaluator,
-                   "ped-anova: for reaching the best trials; fanova: for the value [ped-anova]")
-      ->check(CLI::IsMember({"ped-anova", "fanova"}));
+  AddEvaluator(command, &args->evaluator);
   command = cli.Add<StudyPlotArgs>(group, "pareto", "Two objectives and their Pareto front",
                                    "vlmctl plot pareto demo --out pareto.svg", Pareto, &args);
   AddFlags(command, args);

@@ -12,8 +12,6 @@ namespace {
 using Request = v1::UpdateWorkerRequest;
 constexpr absl::Duration kLook = absl::Milliseconds(300);  // How often a drain is looked at.
 
-struct NoArgs {};
-
 struct WorkerArgs {
   std::string worker;
   std::string reason;

@@ -1,14 +1,10 @@
 // status.
-#include <unistd.h>
-
 #include "absl/strings/str_cat.h"
 #include "client/cli.h"
 #include "client/resources.h"
 
 namespace vlm::client {
 namespace {
-
-struct NoArgs {};
 
 Result Status(Session& session, const NoArgs&) {
   ASSIGN_OR_RETURN(const auto s, session.Call(&ControlStub::GetStatus, v1::GetStatusRequest()));
@@ -55,7 +51,7 @@ Result Status(Session& session, const NoArgs&) {
 
 }  // namespace
 
-void AddFleetCommands(Cli& cli) {
+void AddStatusCommand(Cli& cli) {
   NoArgs* none = nullptr;
   cli.Add<NoArgs>(&cli.root(), "status", "What the coordinator is doing, on one screen",
                   "vlmctl status -o json", Status, &none);
